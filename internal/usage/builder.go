@@ -1,0 +1,67 @@
+package usage
+
+import "time"
+
+// Builder builds a Snapshot by hand, for tests and for the simulator. It does
+// not judge what it is given. The zero Builder is not usable: see NewBuilder.
+type Builder struct {
+	taken time.Time
+	store store
+	fixed map[Workload]*Usage
+}
+
+// NewBuilder returns a Builder of a snapshot made at that time.
+func NewBuilder(taken time.Time) *Builder {
+	return &Builder{taken: taken, fixed: map[Workload]*Usage{}}
+}
+
+// Node says what a node used.
+func (b *Builder) Node(name string, d Dimension, s Statistic, value float64, at time.Time) *Builder {
+	return b.set(Object{Name: name}, d, s, value, at)
+}
+
+// Capacity says what a node can carry.
+func (b *Builder) Capacity(node string, d Dimension, value float64, at time.Time) *Builder {
+	return b.Node(node, d, Capacity, value, at)
+}
+
+// Pod says what a pod used.
+func (b *Builder) Pod(namespace, name string, d Dimension, s Statistic, value float64, at time.Time) *Builder {
+	return b.set(Object{Namespace: namespace, Name: name}, d, s, value, at)
+}
+
+func (b *Builder) set(o Object, d Dimension, s Statistic, value float64, at time.Time) *Builder {
+	held, _ := b.store.sample(o, d, s)
+	*held = Sample{Value: value, At: at.UnixMilli()}
+	return b
+}
+
+// Workload says what one replica of a workload uses, in place of what its pods
+// would teach about that statistic.
+func (b *Builder) Workload(w Workload, d Dimension, s Statistic, value float64, at time.Time) *Builder {
+	if b.fixed[w] == nil {
+		b.fixed[w] = &Usage{}
+	}
+	b.fixed[w][d][s] = Sample{Value: value, At: at.UnixMilli()}
+	return b
+}
+
+// Build learns the workloads and returns the snapshot. The Builder stays good:
+// what is added later is in the next snapshot, not in this one.
+func (b *Builder) Build() *Snapshot {
+	for w := range b.fixed {
+		b.store.workloads.Add(w)
+	}
+	snapshot := b.store.freeze(b.taken)
+	for w, fixed := range b.fixed {
+		learned := snapshot.workloads.Get(w)
+		for d := range fixed {
+			for s := range fixed[d] {
+				if fixed[d][s].Known() {
+					learned[d][s] = fixed[d][s]
+				}
+			}
+		}
+	}
+	return snapshot
+}

@@ -1,0 +1,85 @@
+package usage
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestBuilder(t *testing.T) {
+	b := NewBuilder(noon).
+		Node("n1", CPU, Mean, 2, noon).
+		Node("n1", Memory, Peak, 3, noon.Add(-time.Minute)).
+		Capacity("n1", Network, 125e6, noon).
+		Pod("ns", "web-5d89bdcf78-x2vz9", CPU, Mean, 1, noon).
+		Pod("ns", "web-5d89bdcf78-x2vzz", CPU, Mean, 3, noon.Add(time.Second)).
+		Workload(Workload{Namespace: "ns", Name: "db"}, Disk, P95, 7, noon).
+		Workload(Workload{Namespace: "ns", Name: "web"}, CPU, P95, 8, noon)
+	s := b.Build()
+	if got := s.Taken(); !got.Equal(noon) {
+		t.Errorf("taken at %v", got)
+	}
+	n := s.Node("n1")
+	for what, tc := range map[string]struct{ got, want Sample }{
+		"node mean":        {n.Usage[CPU][Mean], Sample{2, noon.UnixMilli()}},
+		"node peak":        {n.Usage[Memory][Peak], Sample{3, noon.Add(-time.Minute).UnixMilli()}},
+		"never measured":   {n.Usage[Memory][Mean], Sample{}},
+		"capacity":         {n.Capacity[Network], Sample{125e6, noon.UnixMilli()}},
+		"pod":              {s.Pod("ns", "web-5d89bdcf78-x2vz9")[CPU][Mean], Sample{1, noon.UnixMilli()}},
+		"learned":          {s.Workload(Workload{Namespace: "ns", Name: "web"})[CPU][Mean], Sample{2, noon.Add(time.Second).UnixMilli()}},
+		"set over learned": {s.Workload(Workload{Namespace: "ns", Name: "web"})[CPU][P95], Sample{8, noon.UnixMilli()}},
+		"set without pods": {s.Workload(Workload{Namespace: "ns", Name: "db"})[Disk][P95], Sample{7, noon.UnixMilli()}},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%s is %v, want %v", what, tc.got, tc.want)
+		}
+	}
+	if s.Node("n2") != nil || s.Pod("ns", "n1") != nil || s.Workload(Workload{Namespace: "other", Name: "web"}) != nil {
+		t.Error("something is known of what was never named")
+	}
+
+	later := b.Node("n1", CPU, Mean, 9, noon).Node("n3", CPU, Mean, 1, noon).Build()
+	if s.Node("n1").Usage[CPU][Mean].Value != 2 || s.Node("n3") != nil {
+		t.Error("building on changed a snapshot")
+	}
+	names := slices.Sorted(maps.Keys(maps.Collect(later.Nodes())))
+	if !slices.Equal(names, []string{"n1", "n3"}) {
+		t.Errorf("the nodes are %v", names)
+	}
+}
+
+func TestEmptySnapshot(t *testing.T) {
+	var s Snapshot
+	if s.Node("n") != nil || s.Pod("ns", "p") != nil || s.Workload(Workload{}) != nil || !s.Taken().IsZero() {
+		t.Error("the empty snapshot knows something")
+	}
+	for range s.Nodes() {
+		t.Error("the empty snapshot has a node")
+	}
+}
+
+func TestSample(t *testing.T) {
+	if (Sample{}).Known() {
+		t.Error("the zero sample is known")
+	}
+	s := Sample{Value: 0, At: noon.UnixMilli()}
+	if !s.Known() {
+		t.Error("a measured zero is unknown")
+	}
+	if got := s.Age(noon.Add(1500 * time.Millisecond)); got != 1500*time.Millisecond {
+		t.Errorf("its age is %v", got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for got, want := range map[string]string{
+		CPU.String(): "cpu", Memory.String(): "memory", Network.String(): "network", Disk.String(): "disk", Dimension(9).String(): "dimension(9)",
+		Mean.String(): "mean", Deviation.String(): "deviation", P95.String(): "p95", Peak.String(): "peak",
+		Capacity.String(): "capacity", Statistic(9).String(): "statistic(9)",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

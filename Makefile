@@ -6,6 +6,9 @@ SHELL := /usr/bin/env bash -o pipefail
 export CGO_ENABLED := 0
 export GOFLAGS := $(filter-out -buildvcs=% -trimpath%,$(GOFLAGS)) -buildvcs=false -trimpath
 
+# Else the API server's etcd client prints to standard error what it was asked to give up while stopping.
+export ETCD_CLIENT_DEBUG := fatal
+
 GO     ?= go
 TOOL   := $(GO) tool -modfile=go.tools.mod
 BUILD  := $(GO) build -ldflags='-s -w'

@@ -57,7 +57,8 @@ func (c *ControlPlane) ServerTLS(group, version string) (*tls.Config, []byte, er
 // returns once the API server can reach it. The server's certificate must be signed by one of caBundle
 // for <version>-<group>.kube-system.svc, dots in version and group replaced by dashes: ServerTLS makes
 // such a one. The caller's identity arrives in the X-Remote-User and X-Remote-Group headers, and RBAC
-// has been applied. Registering again replaces the port and the bundle.
+// has been applied. The server must answer for /apis/<group>/<version>. Registering again replaces the
+// port and the bundle; for a moment, requests may still go to the old port.
 func (c *ControlPlane) RegisterAPIService(ctx context.Context, group, version string, port int, caBundle []byte) error {
 	name := version + "." + group
 	core, err := kubernetes.NewForConfig(c.admin)
@@ -74,7 +75,17 @@ func (c *ControlPlane) RegisterAPIService(ctx context.Context, group, version st
 	if err := ensureAPIService(ctx, registry, apiService(group, version, port, caBundle)); err != nil {
 		return fmt.Errorf("registering API service %q: %w", name, err)
 	}
-	return waitForAPIService(ctx, registry, name)
+	return waitForAPIService(ctx, name, func(ctx context.Context) error {
+		service, err := registry.ApiregistrationV1().APIServices().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if err := unavailable(service); err != nil {
+			return err
+		}
+		// The API server forwards requests only a moment after it has found the service available.
+		return core.Discovery().RESTClient().Get().AbsPath("apis", group, version).Do(ctx).Error()
+	})
 }
 
 func serviceName(group, version string) string {
@@ -129,13 +140,10 @@ func ensureAPIService(ctx context.Context, client aggregator.Interface, service 
 	return err
 }
 
-func waitForAPIService(ctx context.Context, client aggregator.Interface, name string) error {
+func waitForAPIService(ctx context.Context, name string, check func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextCancel(ctx, readyInterval, true, func(ctx context.Context) (bool, error) {
-		var service *apiregistration.APIService
-		if service, last = client.ApiregistrationV1().APIServices().Get(ctx, name, metav1.GetOptions{}); last == nil {
-			last = unavailable(service)
-		}
+		last = check(ctx)
 		return last == nil, nil
 	})
 	if err != nil {

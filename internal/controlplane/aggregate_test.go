@@ -59,7 +59,7 @@ func serveGroup(t *testing.T, group, version string) (int, []byte) {
 }
 
 func TestRegisterAPIService(t *testing.T) {
-	const group, version = "demo.evenkeel.io", "v1beta1"
+	const group, version = "demo.evenkeel.dev", "v1beta1"
 	path := "/apis/" + group + "/" + version + "/namespaces/default/things/one"
 	port, bundle := serveGroup(t, group, version)
 	if err := shared.RegisterAPIService(t.Context(), group, version, port, bundle); err != nil {
@@ -112,12 +112,12 @@ func TestRegisterAPIService(t *testing.T) {
 func TestRegisterAPIServiceUnreachable(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	_, bundle, err := shared.ServerTLS("gone.evenkeel.io", "v1")
+	_, bundle, err := shared.ServerTLS("gone.evenkeel.dev", "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = shared.RegisterAPIService(ctx, "gone.evenkeel.io", "v1", freePort(t), bundle)
-	if err == nil || !strings.Contains(err.Error(), `"v1.gone.evenkeel.io"`) {
+	err = shared.RegisterAPIService(ctx, "gone.evenkeel.dev", "v1", freePort(t), bundle)
+	if err == nil || !strings.Contains(err.Error(), `"v1.gone.evenkeel.dev"`) {
 		t.Errorf("got %v, want an error that names the API service", err)
 	}
 }

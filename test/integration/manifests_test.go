@@ -268,10 +268,10 @@ func checkPreemption(t *testing.T, client kubernetes.Interface) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"low-a", "low-b"} {
-		createPod(t, newPod("manifests", name, "evenkeel", "manifests", "7"))
+		createPod(t, newPod("manifests", name, "evenkeel", "manifests", "5"))
 		nodeOf(t, "manifests", name)
 	}
-	high := newPod("manifests", "high", "evenkeel", "manifests", "7")
+	high := newPod("manifests", "high", "evenkeel", "manifests", "5")
 	high.Spec.PriorityClassName = class.Name
 	createPod(t, high)
 	nodeOf(t, "manifests", "high")

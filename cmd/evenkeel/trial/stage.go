@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -58,14 +59,15 @@ func newStage(cp *controlplane.ControlPlane, plan *plan.Plan, o Options) (*stage
 	return &stage{o: o, plan: plan, cp: cp, client: client, dir: dir, frames: map[string][]verdict.Frame{}}, nil
 }
 
-func (s *stage) close() {
+func (s *stage) close(ctx context.Context) {
+	logger := klog.FromContext(ctx)
 	if s.replay != nil {
 		if err := s.replay.Stop(); err != nil {
-			klog.Background().Error(err, "Replay did not stop cleanly")
+			logger.Error(err, "Replay did not stop cleanly")
 		}
 	}
 	if err := os.RemoveAll(s.dir); err != nil {
-		klog.Background().Error(err, "Trial's directory was left behind", "dir", s.dir)
+		logger.Error(err, "Trial's directory was left behind", "dir", s.dir)
 	}
 }
 
@@ -73,17 +75,7 @@ func (s *stage) close() {
 func (s *stage) play(ctx context.Context) (*verdict.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.o.View.Phase(fmt.Sprintf("creating %d pools of %d nodes", len(s.o.Contenders), s.plan.Nodes))
-	if err := s.createPools(ctx); err != nil {
-		return nil, err
-	}
-	census, err := newCensus(ctx, s.client)
-	if err != nil {
-		return nil, err
-	}
-	s.census = census
-	s.o.View.Phase(fmt.Sprintf("recalling %d days of usage", s.plan.HistoryDays))
-	if err := s.startReplay(ctx); err != nil {
+	if err := s.set(ctx); err != nil {
 		return nil, err
 	}
 	watcherURL, stopWatcher, err := s.serveWatcher()
@@ -105,6 +97,26 @@ func (s *stage) play(ctx context.Context) (*verdict.Result, error) {
 	if err := s.perform(ctx); err != nil {
 		return nil, err
 	}
+	return s.conclude(ctx)
+}
+
+// set builds the pools and the usage that they are to have.
+func (s *stage) set(ctx context.Context) error {
+	s.o.View.Phase(fmt.Sprintf("creating %d pools of %d nodes", len(s.o.Contenders), s.plan.Nodes))
+	if err := s.createPools(ctx); err != nil {
+		return err
+	}
+	census, err := newCensus(ctx, s.client)
+	if err != nil {
+		return err
+	}
+	s.census = census
+	s.o.View.Phase(fmt.Sprintf("recalling %d days of usage", s.plan.HistoryDays))
+	return s.startReplay(ctx)
+}
+
+// conclude judges, tells, and holds everything up for as long as was asked.
+func (s *stage) conclude(ctx context.Context) (*verdict.Result, error) {
 	result, err := s.result()
 	if err != nil {
 		return nil, err
@@ -255,17 +267,20 @@ func (s *stage) perform(ctx context.Context) error {
 	s.mu.Unlock()
 	s.replay.Release()
 	length := time.Duration(float64(s.plan.Length) / s.plan.Speed)
-	ctx, cancel := context.WithTimeout(ctx, length)
+	playing, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(playing)
 	g.Go(func() error { return s.followTimetable(gctx) })
 	g.Go(func() error {
 		every(gctx, s.o.Clock, time.Second, func() { s.o.View.Progress(s.progress()) })
 		return nil
 	})
 	err := g.Wait()
-	if context.Cause(ctx) == context.DeadlineExceeded {
-		return nil
+	if ctx.Err() != nil {
+		return fmt.Errorf("playing the trial: interrupted: %w", ctx.Err())
+	}
+	if errors.Is(playing.Err(), context.DeadlineExceeded) {
+		return nil // the last turns ended with the trial
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func Run(ctx context.Context, o Options) (_ *verdict.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer s.close(context.WithoutCancel(ctx))
 	return s.play(ctx)
 }
 

@@ -35,11 +35,11 @@ func (r *Result) Picture(w io.Writer, format string) error {
 	default:
 		return fmt.Errorf("drawing the result: format %q is neither png nor svg", format)
 	}
-	if err := r.draw(draw.New(canvas)); err != nil {
-		return fmt.Errorf("drawing the result: %w", err)
+	r.draw(draw.New(canvas))
+	if _, err := canvas.WriteTo(w); err != nil {
+		return fmt.Errorf("writing the picture: %w", err)
 	}
-	_, err := canvas.WriteTo(w)
-	return err
+	return nil
 }
 
 // PictureFormat is the format that a file's name asks for.
@@ -47,7 +47,7 @@ func PictureFormat(file string) string {
 	return strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))
 }
 
-func (r *Result) draw(c draw.Canvas) error {
+func (r *Result) draw(c draw.Canvas) {
 	plots := make([][]*plot.Plot, len(r.Names))
 	for i, name := range r.Names {
 		plots[i] = []*plot.Plot{r.heatMap(name)}
@@ -56,7 +56,6 @@ func (r *Result) draw(c draw.Canvas) error {
 	for i, row := range plot.Align(plots, tiles, c) {
 		plots[i][0].Draw(row[0])
 	}
-	return nil
 }
 
 func (r *Result) heatMap(name string) *plot.Plot {

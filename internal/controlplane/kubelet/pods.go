@@ -10,7 +10,7 @@ import (
 
 // RunForAnnotation on a pod is how long its containers run before they succeed, as a Go duration
 // ("90s"). Without it they run until the pod is deleted, unless the pod belongs to a Job.
-const RunForAnnotation = "controlplane.evenkeel.io/run-for"
+const RunForAnnotation = "evenkeel.dev/run-for"
 
 // jobPodDuration is how long a Job's pod runs when it does not say.
 const jobPodDuration = time.Second

@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -64,7 +65,7 @@ func (s *Scanner) byte() (byte, error) {
 
 // broken says that the stream stopped in the middle.
 func (s *Scanner) broken(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("reading the answer at byte %d: %w", s.read, err)
@@ -105,7 +106,7 @@ func (s *Scanner) finish() error {
 	for {
 		if s.pos == s.end {
 			err := s.fill()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			if err != nil {

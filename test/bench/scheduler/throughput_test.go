@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/evenkeel/evenkeel/test/bench"
@@ -36,8 +38,9 @@ func measureThroughput(b *testing.B, size workload) {
 	b.Helper()
 	schedule := func(p profile, w workload) outcome {
 		o := (&trial{profile: p, workload: w, load: load{low: 0.25, high: 0.35, seed: 1}}).run(b)
-		b.Logf("%s, %d nodes: %.0f pods/s, %.2f ms of processor a pod, %.0f pods by hints", p.name, w.Nodes,
-			o.podsPerSecond, float64(o.processor.Microseconds())/1000/float64(w.InitPods+w.Pods), o.hintsUsed)
+		// Not b.Logf: scheduler_perf logs so much that the log of a benchmark is cut before this line.
+		fmt.Fprintf(os.Stderr, "%s, %d nodes: %.0f pods/s, %.2f ms of processor a pod, %.0f pods by hints\n", p.name,
+			w.Nodes, o.podsPerSecond, float64(o.processor.Microseconds())/1000/float64(w.InitPods+w.Pods), o.hintsUsed)
 		return o
 	}
 	schedule(stock(), warm)

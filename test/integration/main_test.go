@@ -153,6 +153,9 @@ func newNamespace(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			logWaiting(t, client, name)
+		}
 		now := int64(0)
 		if err := client.CoreV1().Pods(name).DeleteCollection(context.Background(), metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil {
 			t.Error(err)
@@ -162,6 +165,20 @@ func newNamespace(t *testing.T, name string) {
 		_, err := client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil, nil
 	})
+}
+
+// logWaiting tells what the pods of a namespace wait for.
+func logWaiting(t *testing.T, client kubernetes.Interface, namespace string) {
+	pods, err := client.CoreV1().Pods(namespace).List(context.Background(), metav1.ListOptions{FieldSelector: "spec.nodeName="})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for i := range pods.Items {
+		for _, condition := range pods.Items[i].Status.Conditions {
+			t.Logf("pod %s waits: %s", pods.Items[i].Name, condition.Message)
+		}
+	}
 }
 
 // newPod is a pod for the nodes of a pool, not yet created.

@@ -70,7 +70,7 @@ bench: ## Measure; one JSON object a line. AREA=scheduler, BENCH=regexp, BENCHFL
 		./test/bench/$(if $(AREA),$(AREA),...) >&2; status=$$?; cat "$$results"; exit $$status; }
 
 .PHONY: peers
-peers: bin/peers-scheduler ## Compare with Trimaran's plugins too, at a speed that their polling bears (half an hour).
+peers: bin/peers-scheduler ## Compare with Trimaran's plugins too, at a speed that their polling bears (half an hour). ARGS as for run.
 	@$(BUILD) -o bin/ ./cmd/evenkeel 1>&2
 	@bin/evenkeel up --speed 6 \
 		--peer 'trimaran-tlp=$(CURDIR)/test/peers/run.sh TargetLoadPacking' \

@@ -18,7 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/evenkeel/evenkeel/cmd/scheduler/app"
 	"github.com/evenkeel/evenkeel/cmd/scheduler/explain"
@@ -362,18 +363,22 @@ type bindings struct {
 func watchBindings(t *testing.T, namespace string) *bindings {
 	t.Helper()
 	b := &bindings{nodes: map[string]string{}}
-	watcher, err := admin(t).CoreV1().Pods(namespace).Watch(t.Context(), metav1.ListOptions{})
+	// An informer, since the API server ends the watch of a client that is slow.
+	factory := informers.NewSharedInformerFactoryWithOptions(admin(t), 0, informers.WithNamespace(namespace))
+	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(pod any) { b.see(pod.(*v1.Pod)) },
+		UpdateFunc: func(_, pod any) { b.see(pod.(*v1.Pod)) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(watcher.Stop)
-	go func() {
-		for event := range watcher.ResultChan() {
-			if pod, ok := event.Object.(*v1.Pod); ok && event.Type != watch.Deleted {
-				b.see(pod)
-			}
-		}
-	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() {
+		cancel()
+		factory.Shutdown()
+	})
+	factory.Start(ctx.Done())
+	factory.WaitForCacheSync(ctx.Done())
 	return b
 }
 

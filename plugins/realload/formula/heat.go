@@ -14,14 +14,16 @@ type Thresholds struct {
 }
 
 // Heat returns the dimensions in which a node is hot: above the one threshold,
-// or, if it was hot, not yet below the other.
+// or, if it was hot, not yet below the other. Without a measurement that is to be
+// trusted it is neither: what pods request must not keep pods pending.
 func Heat(b *Belief, t *Thresholds, was uint8) uint8 {
 	var hot uint8
 	for d, capacity := range b.Capacity {
-		if capacity == 0 || t.Hot[d] == 0 {
+		bit := uint8(1) << d
+		if capacity == 0 || t.Hot[d] == 0 || b.Doubted&bit != 0 {
 			continue
 		}
-		share, bit := b.Mean[d]*Whole/capacity, uint8(1)<<d
+		share := b.Mean[d] * Whole / capacity
 		if share > t.Hot[d] || was&bit != 0 && share >= t.Cool[d] {
 			hot |= bit
 		}
@@ -83,7 +85,7 @@ func Judge(b *Belief, d *Demand, t *Thresholds, hot uint8, countIncoming bool) V
 		return Cool()
 	}
 	for dim, capacity := range b.Capacity {
-		if capacity == 0 || t.Hot[dim] == 0 || d.Mean[dim] == 0 {
+		if capacity == 0 || t.Hot[dim] == 0 || d.Mean[dim] == 0 || b.Doubted&(1<<dim) != 0 {
 			continue
 		}
 		if share := (b.Mean[dim] + d.Mean[dim]) * Whole / capacity; share > t.Hot[dim] {

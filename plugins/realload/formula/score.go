@@ -37,6 +37,9 @@ type Belief struct {
 	// from the measured 95th percentile; 0 where that is unknown.
 	Floor    Vector
 	Capacity Vector
+	// Doubted has a bit for each dimension in which nothing measured has any
+	// weight: the rest is hearsay, good enough to choose by, not to refuse by.
+	Doubted uint8
 }
 
 // Worst returns what the node may come to use of a dimension with the pod on it:

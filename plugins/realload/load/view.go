@@ -160,8 +160,12 @@ func (n *node) add(c *contribution, sign int64) {
 // reports whether the node became cool for a tier.
 func (n *node) settle(v *View) bool {
 	cooled := false
+	n.Doubted = 0
 	for d := range n.pods {
 		n.Mean[d], n.Variance[d], n.Floor[d] = formula.Believe(n.measured[d], n.pods[d])
+		if n.measured[d].Confidence == 0 {
+			n.Doubted |= 1 << d
+		}
 	}
 	for i := range v.tiers {
 		was := n.hot[i]

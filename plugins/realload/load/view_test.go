@@ -138,11 +138,35 @@ func TestHotNodeSaysWhatKeepsItHot(t *testing.T) {
 	}
 }
 
+// TestRequestsAloneHeatNothing: where nothing measured is to be trusted, what pods
+// request makes no node hot, and none that a pod would make hot.
+func TestRequestsAloneHeatNothing(t *testing.T) {
+	expired := noon.Add(-time.Hour)
+	for name, snapshot := range map[string]*usage.Snapshot{
+		"never measured": usage.NewBuilder(noon).Build(),
+		"long ago":       usage.NewBuilder(noon).Node("n0", usage.CPU, usage.Mean, 10, expired).Build(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := NewLedger(policyOf(t, "{requests: {cpuFactor: 1}}"), snapshot, noon.UnixMilli(), func() {})
+			l.Rebuild(nodesOf(1, 10, 64), snapshot, noon.UnixMilli())
+			l.Reserve(task("big", "", "7", ""), "n0", noon.UnixMilli())
+			if verdict := l.View().Case(task("p", "", "3", "")).Judge("n0"); !verdict.OK() {
+				t.Errorf("the node is refused: %v", verdict)
+			}
+			l.Reserve(task("bigger", "", "3", ""), "n0", noon.UnixMilli())
+			if verdict := l.View().Case(task("p", "", "1m", "")).Judge("n0"); !verdict.OK() {
+				t.Errorf("the node is refused: %v", verdict)
+			}
+		})
+	}
+}
+
 // TestPodsHeatAndCool has pods placed and removed make a node hot and cool.
 func TestPodsHeatAndCool(t *testing.T) {
 	cooled := 0
 	l := NewLedger(policyOf(t, "{requests: {cpuFactor: 1}}"), usage.NewBuilder(noon).Build(), noon.UnixMilli(), func() { cooled++ })
-	v := l.Rebuild(nodesOf(2, 10, 64), usage.NewBuilder(noon).Build(), noon.UnixMilli())
+	idle := usage.NewBuilder(noon).Node("n0", usage.CPU, usage.Mean, 0, noon).Node("n1", usage.CPU, usage.Mean, 0, noon).Build()
+	v := l.Rebuild(nodesOf(2, 10, 64), idle, noon.UnixMilli())
 	before := v.Cooled()
 	pod := task("big", "", "9", "")
 	l.Reserve(pod, "n0", noon.UnixMilli())

@@ -5,15 +5,6 @@ import (
 	"time"
 )
 
-// stockConfig is kube-scheduler's own default.
-const stockConfig = `apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-leaderElection:
-  leaderElect: false
-profiles:
-- schedulerName: default-scheduler
-`
-
 // evenkeelConfig is the default configuration with usage from Prometheus and
 // every stretch of time divided by the speed of the replay: what happens in an
 // hour of trace happens in an hour divided by speed here.

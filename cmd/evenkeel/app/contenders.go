@@ -39,17 +39,17 @@ func (o *upOptions) contenders() ([]trial.Contender, error) {
 
 // runStock runs kube-scheduler as it comes: one default profile, no plugin of ours.
 func runStock(ctx context.Context, env trial.Env) error {
-	return runScheduler(ctx, env, stockConfig)
+	return runScheduler(ctx, env, app.StockConfiguration())
 }
 
 // runEvenkeel runs evenkeel's scheduler on the usage being replayed.
 func runEvenkeel(ctx context.Context, env trial.Env) error {
-	return runScheduler(ctx, env, evenkeelConfig(env.PrometheusURL, env.Speed))
+	return runScheduler(ctx, env, []byte(evenkeelConfig(env.PrometheusURL, env.Speed)))
 }
 
-func runScheduler(ctx context.Context, env trial.Env, config string) error {
+func runScheduler(ctx context.Context, env trial.Env, config []byte) error {
 	return app.Run(ctx, app.Options{
-		Configuration: []byte(config),
+		Configuration: config,
 		RESTConfig:    env.RESTConfig,
 		WhySocket:     filepath.Join(env.Dir, "why.sock"),
 	})

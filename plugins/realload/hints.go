@@ -57,7 +57,7 @@ func (p *Plugin) afterPodDelete(logger klog.Logger, pod *v1.Pod, before, _ any) 
 // event is about to make it so, the pod is woken when it did.
 func (p *Plugin) hint(logger klog.Logger, pod *v1.Pod, node *v1.Node) fwk.QueueingHint {
 	ctx := klog.NewContext(context.Background(), logger)
-	if !p.caseOf(pod).Judge(node.Name).OK() || !newFitting(ctx, pod).place(node) {
+	if !p.Case(pod).Judge(node.Name).OK() || !newFitting(ctx, pod).place(node) {
 		return fwk.QueueSkip
 	}
 	return fwk.Queue

@@ -81,13 +81,9 @@ const cycleKey fwk.StateKey = "evenkeel.RealLoad"
 func (c *cycle) Clone() fwk.StateData { return c }
 
 func (p *Plugin) begin(state fwk.CycleState, pod *v1.Pod) *cycle {
-	c := p.caseOf(pod)
+	c := &cycle{Case: p.Case(pod), pod: pod}
 	state.Write(p.key(), c)
 	return c
-}
-
-func (p *Plugin) caseOf(pod *v1.Pod) *cycle {
-	return &cycle{Case: p.ledger.View().Case(pod), pod: pod}
 }
 
 // key keeps apart the plugins of one profile that go by different names.
@@ -219,8 +215,12 @@ func (p *Plugin) SignPod(_ context.Context, pod *v1.Pod) ([]fwk.SignFragment, *f
 // Explanation tells why a node has its score for a pod.
 type Explanation = load.Explanation
 
+// Case returns the pod's case on what the plugin believes at present. It does not
+// change, so that what is believed now can be told later, and on another thread.
+func (p *Plugin) Case(pod *v1.Pod) *load.Case { return p.ledger.View().Case(pod) }
+
 // Explain tells what the plugin believes at present of a node as a place for a pod.
-func (p *Plugin) Explain(pod *v1.Pod, node string) Explanation { return p.caseOf(pod).Explain(node) }
+func (p *Plugin) Explain(pod *v1.Pod, node string) Explanation { return p.Case(pod).Explain(node) }
 
 // Args are the plugin's arguments.
 type Args = config.Args

@@ -115,12 +115,16 @@ func (p *Plugin) await(ctx context.Context, due <-chan time.Time, stale <-chan s
 
 // rebuild makes the view anew and returns how long that took.
 func (p *Plugin) rebuild(ctx context.Context) time.Duration {
-	begin := p.clock.Now()
 	nodes, err := p.nodes.List(labels.Everything())
 	if err != nil {
 		klog.FromContext(ctx).Error(err, "Listing nodes failed, the view stays as it was")
 		return 0
 	}
+	return p.rebuildOf(ctx, nodes)
+}
+
+func (p *Plugin) rebuildOf(ctx context.Context, nodes []*v1.Node) time.Duration {
+	begin := p.clock.Now()
 	v := p.ledger.Rebuild(nodes, p.provider.Snapshot(), begin.UnixMilli())
 	took := p.clock.Since(begin)
 	p.metrics.built(v, took)

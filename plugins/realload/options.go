@@ -15,6 +15,7 @@ type options struct {
 	clock      clock.Clock
 	registerer prometheus.Registerer
 	metrics    func() (*metrics, error)
+	driven     bool
 }
 
 // WithName has the plugins go by another name than Name, so that a profile can

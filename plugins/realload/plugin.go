@@ -246,6 +246,9 @@ func NewFactory(open func(ctx context.Context, config usage.Config) (Provider, e
 			return nil, fmt.Errorf("opening the usage source of %s: %w", o.name, err)
 		}
 		p := newPlugin(o, load.NewPolicy(args), handle, provider, metrics)
+		if o.driven {
+			return p, nil
+		}
 		if err := p.watch(); err != nil {
 			return nil, fmt.Errorf("watching nodes and pods for %s: %w", o.name, err)
 		}

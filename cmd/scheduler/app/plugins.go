@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel/evenkeel/internal/usage/loadwatcher"
 	"github.com/evenkeel/evenkeel/internal/usage/metricsapi"
 	usageprometheus "github.com/evenkeel/evenkeel/internal/usage/prometheus"
+	"github.com/evenkeel/evenkeel/plugins/antifragmentation"
 	"github.com/evenkeel/evenkeel/plugins/realload"
 )
 
@@ -31,7 +32,8 @@ func plugins(kubeConfig *rest.Config, informers informers.SharedInformerFactory,
 		return hub.Open(ctx, cfg)
 	}
 	all := map[string]PluginFactory{
-		realload.Name: realload.NewFactory(open, realload.WithRegisterer(registerer)),
+		realload.Name:          realload.NewFactory(open, realload.WithRegisterer(registerer)),
+		antifragmentation.Name: antifragmentation.NewFactory(antifragmentation.WithRegisterer(registerer)),
 	}
 	for _, name := range trimaran.Names() {
 		factory := realload.NewFactory(open, realload.WithRegisterer(registerer), realload.WithName(name))

@@ -36,6 +36,13 @@ type Policy struct {
 	Plugins frameworkruntime.Registry
 	// Ties choose among the best nodes.
 	Ties Ties
+	// Sampled has only so many nodes looked at as kube-scheduler does by default (all of up to 100, a tenth of
+	// 5,000), from one to the next in turn. Otherwise all are. A sample takes one thread, since with more it would
+	// depend on which is first; and plugins whose PreFilter names nodes leave their order open.
+	Sampled bool
+	// Stranded tells how many devices are idle, and how many of those pods cannot use where they are; nil: it is not
+	// known. It may be asked once there is a cluster.
+	Stranded func() (idle, stranded float64)
 }
 
 // Cluster is one simulated cluster. It is not safe for concurrent use.
@@ -85,13 +92,15 @@ func (c *Cluster) start(policy *Policy, threads int) error {
 	if err != nil {
 		return fmt.Errorf("making a client that nobody calls: %w", err)
 	}
-	// All nodes are scored: a sample of them depends on which thread is first.
-	all := int32(100)
+	percentage := int32(100)
+	if policy.Sampled {
+		percentage, threads = 0, 1
+	}
 	c.scheduler, err = scheduler.New(c.ctx, client, informers.NewSharedInformerFactory(client, 0), nil,
 		func(string) events.EventRecorderLogger { return &events.FakeRecorder{} },
 		scheduler.WithProfiles(policy.Profiles...),
 		scheduler.WithFrameworkOutOfTreeRegistry(policy.Plugins),
-		scheduler.WithPercentageOfNodesToScore(&all),
+		scheduler.WithPercentageOfNodesToScore(&percentage),
 		scheduler.WithNodeInfoSnapshot(c.snapshot),
 		scheduler.WithParallelism(int32(max(threads, 1))),
 	)

@@ -63,6 +63,14 @@ func (m *market) open(p *Plugin, now time.Time) Placer {
 	return m.placer
 }
 
+// Stranded tells how many devices are idle, and how many of those the average pod that asks for devices cannot use
+// where they are, as of the last snapshot that the plugin saw.
+func (p *Plugin) Stranded() (idle, stranded float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return frag.Stranded(p.ledger.Demand(p.clock.Now()), p.ledger.Each())
+}
+
 // lack says what the nodes lack for a shape, the commonest first.
 func (p *Plugin) lack(shape *frag.Shape) string {
 	counts := map[string]int{}

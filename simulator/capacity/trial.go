@@ -1,21 +1,17 @@
 package capacity
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"math"
-	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	resourcehelper "k8s.io/component-helpers/resource"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/evenkeel/evenkeel/simulator"
+	"github.com/evenkeel/evenkeel/simulator/churn"
 	"github.com/evenkeel/evenkeel/simulator/policy"
 	"github.com/evenkeel/evenkeel/simulator/trace"
 )
@@ -34,121 +30,21 @@ func ByRequests(policyName string, pods []trace.Pod) Trial {
 			return nil, err
 		}
 		defer cluster.Close()
-		r := &byRequests{cluster: cluster, clock: clock, pods: pods, books: newBooks(nodes)}
-		if err := r.play(ctx, events(pods, seed)); err != nil {
+		o := &Outcome{Reasons: map[string]int{}, P99CPU: math.NaN()}
+		books := newBooks(nodes)
+		player := churn.Player{
+			Cluster: cluster, Clock: clock, Pods: pods,
+			Placed:  func(pod int) { books.add(pods[pod].Object, 1) },
+			Left:    func(pod int) { books.add(pods[pod].Object, -1) },
+			Refused: func(_ int, reason string) { o.Reasons[reason]++ },
+			Moment:  func(_ time.Duration, waiting int) { o.Pending = max(o.Pending, waiting) },
+		}
+		if err := player.Play(ctx, seed); err != nil {
 			return nil, err
 		}
-		return &Outcome{Pending: r.mostPending, Reasons: r.reasons, Requested: r.books.most, P99CPU: math.NaN()}, nil
+		o.Requested = books.most
+		return o, nil
 	}
-}
-
-// event is a pod that comes or goes.
-type event struct {
-	at   time.Duration
-	pod  int
-	goes bool
-	draw uint64
-}
-
-// events are all, by time; who goes makes room for who comes.
-func events(pods []trace.Pod, seed int64) []event {
-	rng := rand.New(rand.NewPCG(uint64(seed), 0))
-	list := make([]event, 0, len(pods))
-	for i := range pods {
-		list = append(list, event{at: pods[i].Arrival, pod: i, draw: rng.Uint64()})
-		if pods[i].Departure > 0 {
-			list = append(list, event{at: pods[i].Departure, pod: i, goes: true})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b event) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), -compareBools(a.goes, b.goes), cmp.Compare(a.draw, b.draw))
-	})
-	return list
-}
-
-func compareBools(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	default:
-		return -1
-	}
-}
-
-// byRequests is one run.
-type byRequests struct {
-	cluster     *simulator.Cluster
-	clock       *clocktesting.FakePassiveClock
-	pods        []trace.Pod
-	books       *books
-	waiting     []int
-	mostPending int
-	reasons     map[string]int
-}
-
-func (r *byRequests) play(ctx context.Context, list []event) error {
-	r.reasons = map[string]int{}
-	for i, e := range list {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		r.clock.SetTime(time.Unix(0, 0).Add(e.at))
-		if !e.goes {
-			if err := r.come(e.pod); err != nil {
-				return err
-			}
-			r.mostPending = max(r.mostPending, len(r.waiting))
-			continue
-		}
-		if err := r.leave(e.pod); err != nil {
-			return err
-		}
-		if last := i+1 == len(list) || list[i+1].at > e.at || !list[i+1].goes; last {
-			if err := r.retry(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// come places a pod or has it wait.
-func (r *byRequests) come(pod int) error {
-	_, err := r.cluster.Schedule(r.pods[pod].Object)
-	var refused *simulator.Unschedulable
-	switch {
-	case errors.As(err, &refused):
-		r.reasons[refused.Reason]++
-		r.waiting = append(r.waiting, pod)
-		return nil
-	case err != nil:
-		return err
-	}
-	r.books.add(r.pods[pod].Object, 1)
-	return nil
-}
-
-func (r *byRequests) leave(pod int) error {
-	if i := slices.Index(r.waiting, pod); i >= 0 {
-		r.waiting = slices.Delete(r.waiting, i, i+1)
-		return nil
-	}
-	r.books.add(r.pods[pod].Object, -1)
-	return r.cluster.Remove(types.UID(r.pods[pod].Object.UID))
-}
-
-// retry tries those who wait, in the order in which they came.
-func (r *byRequests) retry() error {
-	waiting := r.waiting
-	r.waiting = nil
-	for _, pod := range waiting {
-		if err := r.come(pod); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // books keep what is requested.

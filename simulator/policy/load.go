@@ -74,7 +74,7 @@ func NewLoad(name string, s *LoadSetting) (*simulator.Policy, Driver, error) {
 		return nil, nil, fmt.Errorf("reading kube-scheduler's defaults: %w", err)
 	}
 	p := &simulator.Policy{
-		Name: name, Profiles: defaults.Profiles[:1], Plugins: frameworkruntime.Registry{}, Ties: simulator.AtRandom(s.Seed),
+		Name: name, Profiles: defaults.Profiles[:1], Plugins: frameworkruntime.Registry{}, Ties: simulator.AtRandom(s.Seed), Sampled: true,
 	}
 	driver, err := extend(s, p)
 	if err != nil {

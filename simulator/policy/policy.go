@@ -100,11 +100,15 @@ func byPlugin(s *Setting, order []string, options ...antifragmentation.Option) *
 	if order != nil {
 		ties = simulator.InOrder(order)
 	}
+	var plugin *antifragmentation.Plugin
 	return &simulator.Policy{
-		Ties: ties,
+		Ties:     ties,
+		Stranded: func() (idle, stranded float64) { return plugin.Stranded() },
 		Plugins: frameworkruntime.Registry{
 			antifragmentation.Name: func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
-				return factory(ctx, args, handle)
+				made, err := factory(ctx, args, handle)
+				plugin, _ = made.(*antifragmentation.Plugin)
+				return made, err
 			},
 		},
 		Profiles: []schedulerconfig.KubeSchedulerProfile{{

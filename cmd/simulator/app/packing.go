@@ -22,6 +22,7 @@ type packingFlags struct {
 	policies  []string
 	tune      float64
 	seeds     seeds
+	overTime  bool
 	out, page string
 }
 
@@ -35,7 +36,8 @@ the pods of a list come in random order, cloned until they ask for --tune times
 all GPUs; none goes, and none that was turned away is tried again. It tells how
 much of the GPUs each policy has allocated by then.`,
 		Example: `  simulator packing --nodes nodes.csv --pods pods.csv --policies fgd,antifragmentation \
-    --seeds 42-51 --out results.csv --html results.html`,
+    --seeds 42-51 --out results.csv --html results.html
+  simulator packing --nodes nodes.csv --pods pods.csv --over-time --tune 0.95`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -45,6 +47,7 @@ much of the GPUs each policy has allocated by then.`,
 	flags.StringSliceVar(&f.policies, "policies", policy.Packing(), "policies to compare")
 	flags.Float64Var(&f.tune, "tune", 1.3, "how many times all GPUs the pods ask for")
 	flags.Var(&f.seeds, "seeds", "seeds, as in 42-51; each is another order of pods")
+	flags.BoolVar(&f.overTime, "over-time", false, "have pods come and go as their list says, on nodes of which they ask for --tune times all GPUs at most")
 	flags.StringVar(&f.out, "out", "", "`file` to write results to, as CSV")
 	flags.StringVar(&f.page, "html", "", "`file` to write a page with plots to")
 	require(cmd, "nodes", "pods")
@@ -52,6 +55,9 @@ much of the GPUs each policy has allocated by then.`,
 }
 
 func (f *packingFlags) run(cmd *cobra.Command) error {
+	if f.overTime {
+		return f.playOverTime(cmd)
+	}
 	experiment, err := f.experiment()
 	if err != nil {
 		return err
@@ -74,14 +80,50 @@ func (f *packingFlags) run(cmd *cobra.Command) error {
 	return show(cmd, document, f.page)
 }
 
-func (f *packingFlags) experiment() (*packing.Experiment, error) {
+// playOverTime shows what is stranded while pods come and go.
+func (f *packingFlags) playOverTime(cmd *cobra.Command) error {
+	if len(f.pods) != 1 || len(f.seeds) != 1 {
+		return fmt.Errorf("--over-time: give one list of --pods and one of --seeds")
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	o := &packing.OverTime{Policies: f.policies, Seed: f.seeds[0], Full: f.tune}
+	var err error
+	if o.Nodes, err = trace.ReadNodes(f.nodes); err != nil {
+		return fmt.Errorf("--nodes: %w", err)
+	}
+	if o.Pods, err = trace.ReadPods(f.pods[0]); err != nil {
+		return fmt.Errorf("--pods: %w", err)
+	}
+	bar := progress(cmd, len(f.policies))
+	o.Done = func() { bar.Add(1) }
+	runs, err := o.Run(cmd.Context())
+	bar.Done()
+	if err != nil {
+		return err
+	}
+	if err := save("out", f.out, func(w io.Writer) error { return o.WriteMoments(w, runs) }); err != nil {
+		return err
+	}
+	return show(cmd, o.Document(runs), f.page)
+}
+
+func (f *packingFlags) check() error {
 	if f.tune <= 0 || f.tune > 10 {
-		return nil, fmt.Errorf("--tune %v: give a number above 0 and at most 10", f.tune)
+		return fmt.Errorf("--tune %v: give a number above 0 and at most 10", f.tune)
 	}
 	for _, name := range f.policies {
 		if known := policy.Packing(); !slices.Contains(known, name) {
-			return nil, fmt.Errorf("--policies: there is no %q; there are %s", name, strings.Join(known, ", "))
+			return fmt.Errorf("--policies: there is no %q; there are %s", name, strings.Join(known, ", "))
 		}
+	}
+	return nil
+}
+
+func (f *packingFlags) experiment() (*packing.Experiment, error) {
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	nodes, err := trace.ReadNodes(f.nodes)
 	if err != nil {

@@ -213,7 +213,7 @@ func (c *Cluster) reserve(profile framework.Framework, state fwk.CycleState, pod
 	return nil
 }
 
-func (c *Cluster) bind(pod *v1.Pod, node string) *v1.Pod {
+func (*Cluster) bind(pod *v1.Pod, node string) *v1.Pod {
 	bound := *pod // the rest is shared, and nobody writes it
 	bound.Spec.NodeName = node
 	return &bound

@@ -30,11 +30,11 @@ func (p *Plugin) afterPodDelete(_ klog.Logger, pod *v1.Pod, before, _ any) (fwk.
 	defer p.mu.Unlock()
 	wants, err := p.ledger.Shape(pod)
 	if err != nil {
-		return fwk.QueueSkip, nil //nolint:nilerr // what it asks for makes no sense, whatever goes
+		return fwk.QueueSkip, nil // what it asks for makes no sense, whatever goes
 	}
 	had, err := p.ledger.Shape(gone)
 	if err != nil {
-		return fwk.Queue, nil //nolint:nilerr // nobody knows what it had
+		return fwk.Queue, nil // nobody knows what it had
 	}
 	for d, request := range wants.Request {
 		if request > 0 && had.Request[d] > 0 {

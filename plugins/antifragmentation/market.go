@@ -96,7 +96,12 @@ func (p *Plugin) lacking(n *frag.Node, shape *frag.Shape) string {
 		return "with devices in too small parts"
 	case !n.FitsDevices(shape):
 		return "with too little of devices left"
+	default:
+		return p.lackingAmount(n, shape)
 	}
+}
+
+func (p *Plugin) lackingAmount(n *frag.Node, shape *frag.Shape) string {
 	names := []string{frag.CPU: "CPU", frag.Memory: "memory"}
 	for _, name := range p.args.ExtendedResources {
 		names = append(names, string(name))

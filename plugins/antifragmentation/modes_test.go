@@ -36,7 +36,7 @@ func TestFormulasByHand(t *testing.T) {
 		"most, too much":  {mostRequested{}, node(-1000, 20), small, (-0.2 + 0) / 2, 0, "less than nothing is left"},
 		"balanced":        {balanced{}, node(6000, 60), frag.Shape{}, 0, 0, "the parts are alike"},
 		"balanced, not":   {balanced{}, node(10000, 100), small, 0.05, 0, "0.1 and 0.2 are requested"},
-		"balanced, three": {balanced{}, node(10000, 100, 1000), half, math.Sqrt((0.01+0.04+0.25)/3 - math.Pow(0.8/3, 2)), 1, "0.1, 0.2, 0.5"},
+		"balanced, three": {balanced{}, node(10000, 100, 1000), half, math.Sqrt((0.01+0.04+0.25)/3 - 0.8/3*0.8/3), 1, "0.1, 0.2, 0.5"},
 		"balanced, empty": {balanced{}, &frag.Node{}, frag.Shape{}, 0, 0, "it has nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {

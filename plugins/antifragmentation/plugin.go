@@ -188,7 +188,7 @@ func (*Plugin) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *v1.Pod, sc
 	span := float64(max(best-worst, scale))
 	for i := range scores {
 		part := float64(best-scores[i].Score) / span
-		scores[i].Score = fwk.MaxNodeScore - int64(math.Ceil(part*float64(fwk.MaxNodeScore)))
+		scores[i].Score = fwk.MaxScore - int64(math.Ceil(part*float64(fwk.MaxScore)))
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (s *Search) mixTable(p *Plan) report.Table {
 	return t
 }
 
-func (s *Search) fullness(p *Plan) plot.Bars {
+func (*Search) fullness(p *Plan) plot.Bars {
 	b := plot.Bars{Title: "Requested at the fullest moment", Label: "of what there is (%)"}
 	sum := plot.BarSeries{Name: "mean of the seeds"}
 	for _, name := range []v1.ResourceName{v1.ResourceCPU, v1.ResourceMemory, trace.GPU} {
@@ -106,7 +106,7 @@ func (s *Search) fullness(p *Plan) plot.Bars {
 	return b
 }
 
-func (s *Search) fewerTable(p *Plan) report.Table {
+func (*Search) fewerTable(p *Plan) report.Table {
 	t := report.Table{
 		Caption: "One node less of a shape",
 		Columns: []report.Column{

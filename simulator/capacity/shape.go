@@ -58,22 +58,38 @@ func (s *Shape) set(key, value string) (err error) {
 	case "memory":
 		s.Memory, err = amount(key, value)
 	case "gpu":
-		if s.GPUs, err = strconv.ParseInt(value, 10, 32); err != nil || s.GPUs < 0 {
-			return fmt.Errorf("gpu %q is no number of GPUs", value)
-		}
+		s.GPUs, err = count(value)
 	case "model":
-		s.Model = value
-		if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
-			return fmt.Errorf("model %q: %s", value, strings.Join(problems, "; "))
-		}
+		s.Model, err = label(value)
 	case "price":
-		if s.Price, err = strconv.ParseFloat(value, 64); err != nil || !(s.Price > 0) || math.IsInf(s.Price, 0) {
-			return fmt.Errorf("price %q is no number above 0", value)
-		}
+		s.Price, err = cost(value)
 	default:
 		return fmt.Errorf("%q is none of cpu, memory, gpu, model and price", key)
 	}
 	return err
+}
+
+func count(value string) (int64, error) {
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("gpu %q is no number of GPUs", value)
+	}
+	return n, nil
+}
+
+func label(value string) (string, error) {
+	if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
+		return "", fmt.Errorf("model %q: %s", value, strings.Join(problems, "; "))
+	}
+	return value, nil
+}
+
+func cost(value string) (float64, error) {
+	price, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(price > 0) || math.IsInf(price, 0) {
+		return 0, fmt.Errorf("price %q is no number above 0", value)
+	}
+	return price, nil
 }
 
 func amount(key, value string) (resource.Quantity, error) {

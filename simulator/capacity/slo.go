@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -20,25 +21,31 @@ func ParseSLO(text string) (SLO, error) {
 	slo := SLO{P99CPU: math.NaN()}
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.ReplaceAll(part, " ", "")
-		name, value, ok := strings.Cut(part, "<=")
-		if !ok {
-			name, value, _ = strings.Cut(part, "=")
-		}
-		var err error
-		switch name {
-		case "pending":
-			if slo.Pending, err = strconv.Atoi(value); err != nil || slo.Pending < 0 {
-				return SLO{}, fmt.Errorf("objective %q: want a number of pods, as in pending=0", part)
-			}
-		case "p99cpu":
-			if slo.P99CPU, err = strconv.ParseFloat(value, 64); err != nil || !(slo.P99CPU > 0 && slo.P99CPU <= 10) {
-				return SLO{}, fmt.Errorf("objective %q: want a part of a node's CPU, as in p99cpu<=0.7", part)
-			}
-		default:
-			return SLO{}, fmt.Errorf("objective %q: there are pending=N and p99cpu<=X", part)
+		if err := slo.set(part); err != nil {
+			return SLO{}, fmt.Errorf("objective %q: %w", part, err)
 		}
 	}
 	return slo, nil
+}
+
+func (s *SLO) set(objective string) (err error) {
+	name, value, ok := strings.Cut(objective, "<=")
+	if !ok {
+		name, value, _ = strings.Cut(objective, "=")
+	}
+	switch name {
+	case "pending":
+		if s.Pending, err = strconv.Atoi(value); err != nil || s.Pending < 0 {
+			return errors.New("want a number of pods, as in pending=0")
+		}
+	case "p99cpu":
+		if s.P99CPU, err = strconv.ParseFloat(value, 64); err != nil || !(s.P99CPU > 0 && s.P99CPU <= 10) {
+			return errors.New("want a part of a node's CPU, as in p99cpu<=0.7")
+		}
+	default:
+		return errors.New("there are pending=N and p99cpu<=X")
+	}
+	return nil
 }
 
 // Usage tells that the objectives cannot be judged without knowing what pods use.

@@ -79,8 +79,8 @@ func TestScaleKeepsTheMix(t *testing.T) {
 func uses(pods []Pod) map[string]string {
 	all := map[string]string{}
 	for _, pod := range pods {
-		for hour := range time.Duration(5) {
-			all[pod.Object.Name] += fmt.Sprint(pod.Curve.At(hour*time.Hour), " ")
+		for hour := range 5 {
+			all[pod.Object.Name] += fmt.Sprint(pod.Curve.At(time.Duration(hour)*time.Hour), " ")
 		}
 	}
 	return all

@@ -62,7 +62,7 @@ func newStage(cp *controlplane.ControlPlane, plan *plan.Plan, o Options) (*stage
 func (s *stage) close(ctx context.Context) {
 	logger := klog.FromContext(ctx)
 	if s.replay != nil {
-		if err := s.replay.Stop(); err != nil {
+		if err := s.replay.Stop(); err != nil { //nolint:contextcheck // it stops because the context is over
 			logger.Error(err, "Replay did not stop cleanly")
 		}
 	}

@@ -56,7 +56,7 @@ type lineView struct {
 }
 
 func (v *lineView) Phase(text string) { fmt.Fprintln(v.out, text) }
-func (v *lineView) Close()            {}
+func (*lineView) Close()              {}
 
 func (v *lineView) Progress(p Progress) {
 	if p.At < v.next {

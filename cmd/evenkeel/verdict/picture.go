@@ -105,7 +105,7 @@ func newGrid(frames []Frame) grid {
 
 func (g grid) Dims() (columns, rows int) { return len(g.frames), len(g.order) }
 func (g grid) X(column int) float64      { return g.frames[column].At.Minutes() }
-func (g grid) Y(row int) float64         { return float64(row) }
+func (grid) Y(row int) float64           { return float64(row) }
 
 func (g grid) Z(column, row int) float64 {
 	if n := g.order[row]; n < len(g.frames[column].Nodes) {

@@ -82,7 +82,8 @@ func (f *flags) addTo(cmd *cobra.Command) {
 	}
 	why := sets.FlagSet("why")
 	why.StringVar(&f.whySocket, "why-socket", "",
-		fmt.Sprintf("The unix socket on which \"scheduler why\" is answered; \"none\" for no socket. Default: the first of %q that can be made.", explain.DefaultSockets()))
+		fmt.Sprintf("The unix socket on which \"scheduler why\" is answered; \"none\" for no socket. Default: the first of %q that can be made.",
+			explain.DefaultSockets()))
 	why.IntVar(&f.whyRecords, "why-records", f.whyRecords,
 		"How many placements to remember for \"scheduler why\", at about 2 KiB each; 0 to remember none.")
 	for _, set := range sets.FlagSets {

@@ -28,7 +28,8 @@ func (f *flags) checkFlags() error {
 		return nil
 	}
 	if _, err := rest.InClusterConfig(); f.Master == "" && errors.Is(err, rest.ErrNotInCluster) {
-		return errors.New("no cluster to schedule for: name a kubeconfig with --kubeconfig, or with clientConnection.kubeconfig in --config; neither is needed only inside a pod")
+		return errors.New("no cluster to schedule for: name a kubeconfig with --kubeconfig, or with clientConnection.kubeconfig in --config; " +
+			"neither is needed only inside a pod")
 	}
 	return nil
 }

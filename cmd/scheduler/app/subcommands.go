@@ -57,7 +57,8 @@ The last placements are kept in memory by the replica that leads.`,
 			return printRecords(cmd.OutOrStdout(), answer.Records, output)
 		},
 	}
-	cmd.Flags().StringVar(&socket, "why-socket", "", fmt.Sprintf("The scheduler's unix socket. Default: the first of %q that answers.", explain.DefaultSockets()))
+	cmd.Flags().StringVar(&socket, "why-socket", "",
+		fmt.Sprintf("The scheduler's unix socket. Default: the first of %q that answers.", explain.DefaultSockets()))
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json.")
 	cmd.Flags().BoolVar(&all, "all", false, "Show every attempt that is kept, not only the last.")
 	return cmd

@@ -68,6 +68,8 @@ func dial(ctx context.Context, sockets []string) (net.Conn, error) {
 		}
 		reasons = append(reasons, err.Error())
 	}
-	return nil, fmt.Errorf("no scheduler listens here (%s): run this where the scheduler runs, as its user, as in \"kubectl exec -n evenkeel-system deploy/evenkeel-scheduler -- scheduler why NAMESPACE/POD\"; a scheduler started with another --why-socket needs the same flag here",
+	return nil, fmt.Errorf("no scheduler listens here (%s): run this where the scheduler runs, as its user, "+
+		"as in \"kubectl exec -n evenkeel-system deploy/evenkeel-scheduler -- scheduler why NAMESPACE/POD\"; "+
+		"a scheduler started with another --why-socket needs the same flag here",
 		strings.Join(reasons, "; "))
 }

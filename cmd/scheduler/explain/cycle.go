@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -134,7 +135,8 @@ func (c *cycle) finish(result scheduler.ScheduleResult, err error, now time.Time
 }
 
 func outcomeOf(err error) Outcome {
-	if _, ok := err.(*framework.FitError); ok || err == scheduler.ErrNoNodesAvailable {
+	var fit *framework.FitError
+	if errors.As(err, &fit) || errors.Is(err, scheduler.ErrNoNodesAvailable) {
 		return Unschedulable
 	}
 	return Failed

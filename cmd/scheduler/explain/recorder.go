@@ -69,9 +69,11 @@ func (r *Recorder) Attach(sched *scheduler.Scheduler, believe map[string]Believe
 	scored := map[string]podKey{}
 
 	schedule := sched.SchedulePod
-	sched.SchedulePod = func(ctx context.Context, profile framework.Framework, state fwk.CycleState, info *framework.QueuedPodInfo) (scheduler.ScheduleResult, error) {
+	sched.SchedulePod = func(
+		ctx context.Context, profile framework.Framework, state fwk.CycleState, info *framework.QueuedPodInfo,
+	) (scheduler.ScheduleResult, error) {
 		name := profile.ProfileName()
-		c := r.pool.Get().(*cycle)
+		c, _ := r.pool.Get().(*cycle) // the pool makes no other
 		c.reset(profile, info.Pod, info.Attempts, countNodes(profile), r.clock.Now())
 		result, err := schedule(ctx, c, state, info)
 		c.finish(result, err, r.clock.Now(), plugins[name], believe[name])
@@ -85,7 +87,10 @@ func (r *Recorder) Attach(sched *scheduler.Scheduler, believe map[string]Believe
 	}
 
 	fail := sched.FailureHandler
-	sched.FailureHandler = func(ctx context.Context, profile framework.Framework, info *framework.QueuedPodInfo, status *fwk.Status, nominating *fwk.NominatingInfo, start time.Time) {
+	sched.FailureHandler = func(
+		ctx context.Context, profile framework.Framework, info *framework.QueuedPodInfo, status *fwk.Status,
+		nominating *fwk.NominatingInfo, start time.Time,
+	) {
 		f := &failure{pod: podKey{info.Pod.Namespace, info.Pod.Name}, status: status}
 		if nominating != nil {
 			f.nominated = nominating.NominatedNodeName

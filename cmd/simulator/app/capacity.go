@@ -77,7 +77,7 @@ func (f *capacityFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := save("out", f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(search.Summary(plan)) }); err != nil {
+	if err := save(f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(search.Summary(plan)) }); err != nil {
 		return err
 	}
 	document := search.Document(plan)

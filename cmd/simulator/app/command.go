@@ -89,13 +89,13 @@ func show(cmd *cobra.Command, document *report.Document, page string) error {
 	return document.WriteText(cmd.OutOrStdout())
 }
 
-// save writes a file whole or not at all.
-func save(flag, path string, write func(io.Writer) error) error {
+// save writes the file of --out, if one is asked for, whole or not at all.
+func save(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return nil
 	}
 	if err := report.WriteFile(path, write); err != nil {
-		return fmt.Errorf("--%s: %w", flag, err)
+		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (f *diffFlags) run(cmd *cobra.Command, a, b string) error {
 	if err != nil {
 		return err
 	}
-	if err := save("out", f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(result) }); err != nil {
+	if err := save(f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(result) }); err != nil {
 		return err
 	}
 	return show(cmd, c.Document(result), f.page)

@@ -77,11 +77,13 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := save("out", f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(results) }); err != nil {
+	if err := save(f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(results) }); err != nil {
 		return err
 	}
 	document := load.Document(results)
-	for _, fact := range []report.Fact{{Label: "Scenario", Value: f.scenario}, {Label: "Nodes", Value: f.nodes}, {Label: "Pods", Value: f.pods}, {Label: "Usage", Value: f.usage}} {
+	for _, fact := range []report.Fact{
+		{Label: "Scenario", Value: f.scenario}, {Label: "Nodes", Value: f.nodes}, {Label: "Pods", Value: f.pods}, {Label: "Usage", Value: f.usage},
+	} {
 		if fact.Value != "" {
 			document.Facts = append(document.Facts, fact)
 		}

@@ -72,7 +72,7 @@ func (f *packingFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := save("out", f.out, func(w io.Writer) error { return packing.WriteCSV(w, results) }); err != nil {
+	if err := save(f.out, func(w io.Writer) error { return packing.WriteCSV(w, results) }); err != nil {
 		return err
 	}
 	document := packing.Document(experiment, results)
@@ -103,7 +103,7 @@ func (f *packingFlags) playOverTime(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := save("out", f.out, func(w io.Writer) error { return o.WriteMoments(w, runs) }); err != nil {
+	if err := save(f.out, func(w io.Writer) error { return o.WriteMoments(w, runs) }); err != nil {
 		return err
 	}
 	return show(cmd, o.Document(runs), f.page)

@@ -106,7 +106,8 @@ func (q *DimensionQueries) validate(path *field.Path) field.ErrorList {
 			errs = append(errs, field.Required(path.Child("rate"), "an instant PromQL expression, or disabled: true to ask nothing"))
 		case query.Selector() == "":
 			errs = append(errs, field.Required(path.Child("samples"),
-				"the rate is not a plain selector: name a selector of the series it is made of, such as node_cpu_seconds_total{mode=\"idle\"}, whose newest sample says how old the rate is"))
+				"the rate is not a plain selector: name a selector of the series it is made of, "+
+					"such as node_cpu_seconds_total{mode=\"idle\"}, whose newest sample says how old the rate is"))
 		case !isSelector(query.Selector()):
 			errs = append(errs, field.Invalid(path.Child("samples"), query.Samples,
 				"must be a plain selector, such as node_cpu_seconds_total{mode=\"idle\"}: no function, range or offset"))

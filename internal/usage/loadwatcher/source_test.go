@@ -115,7 +115,7 @@ func TestFaults(t *testing.T) {
 		change  func(*usage.Config)
 		want    string
 	}{
-		"no metrics yet": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, nil, "500 Internal Server Error: see loadWatcher.address, and whether it has metrics yet"},
+		"no metrics yet": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, nil, "500 Internal Server Error: see loadWatcher.address, and whether it has metrics yet"},
 		"garbage":        {say("<html>"), nil, "decoding the answer of load-watcher"},
 		"truncated":      {say(text[:200]), nil, "unexpected EOF"},
 		"empty":          {say(""), nil, "EOF"},

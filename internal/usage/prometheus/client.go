@@ -131,7 +131,7 @@ func (c *client) hint(err error) error {
 
 // refused makes an error of an answer that is not OK. What Prometheus says about
 // the one query is that query's; all else is about the way to it.
-func (c *client) refused(response *http.Response, got vector.Answer) error {
+func (*client) refused(response *http.Response, got vector.Answer) error {
 	switch {
 	case got.Status == "error":
 		return fmt.Errorf("evaluating the query: %s: %s", got.Kind, got.Message)

@@ -19,7 +19,8 @@ type measure struct {
 
 const (
 	// Interfaces that carry what another one carries too, or never leave the node.
-	virtualInterfaces = `lo|veth.*|cali.*|cni.*|cilium.*|lxc.*|flannel.*|weave.*|docker.*|br-.*|virbr.*|ovs.*|vnet.*|tun.*|tap.*|ifb.*|ip6tnl.*|sit.*|wg.*|vxlan.*|geneve.*|gre.*|kube-.*|nodelocaldns|dummy.*|bond.*|team.*|.+[.].+`
+	virtualInterfaces = `lo|veth.*|cali.*|cni.*|cilium.*|lxc.*|flannel.*|weave.*|docker.*|br-.*|virbr.*|ovs.*|vnet.*|tun.*|tap.*|` +
+		`ifb.*|ip6tnl.*|sit.*|wg.*|vxlan.*|geneve.*|gre.*|kube-.*|nodelocaldns|dummy.*|bond.*|team.*|.+[.].+`
 	// Block devices that stand on another one, or on memory.
 	virtualDisks = `(/dev/)?(dm-|md|loop|ram|zram|sr|fd).*`
 

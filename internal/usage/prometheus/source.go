@@ -137,7 +137,7 @@ func (r *read) plan(ctx context.Context, i int) error {
 func (r *read) values(ctx context.Context, i int) error {
 	s := r.source
 	p := &s.plans[i]
-	scanner := s.scanners.Get().(*vector.Scanner)
+	scanner, _ := s.scanners.Get().(*vector.Scanner) // the pool makes no other
 	defer s.scanners.Put(scanner)
 	if err := s.times(ctx, scanner, i, r.statistic); err != nil {
 		return fmt.Errorf("reading when it was sampled: %w", err)
@@ -149,10 +149,24 @@ func (r *read) values(ctx context.Context, i int) error {
 			return fmt.Errorf("reading on which days it was seen: %w", err)
 		}
 	}
-	var nameless, late int
+	found, err := r.emitValues(ctx, scanner, p, days)
+	if err != nil {
+		return err
+	}
+	return found.judge(s, p)
+}
+
+// found counts what became of the series of an answer.
+type found struct {
+	series, nameless, late int
+}
+
+// emitValues hands on what a query answers.
+func (r *read) emitValues(ctx context.Context, scanner *vector.Scanner, p *plan, days map[usage.Object]int64) (f found, err error) {
+	s := r.source
 	got, err := s.client.query(ctx, scanner, p.values[r.statistic], p.labels, func(one vector.Series) {
 		if !named(one.Names) {
-			nameless++
+			f.nameless++
 			return
 		}
 		object, at := s.objects[p.kind].find(one.Names, p.dimension)
@@ -160,21 +174,25 @@ func (r *read) values(ctx context.Context, i int) error {
 			at = days[object]
 		}
 		if s.late(r.statistic, at, one.At) {
-			late++
+			f.late++
 			return
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.emit(usage.Reading{Object: object, Dimension: p.dimension, Sample: usage.Sample{Value: one.Value, At: at}})
 	})
-	if err != nil {
-		return err
+	f.series = got.Series
+	return f, err
+}
+
+// judge says so where none of the series is of use.
+func (f *found) judge(s *Source, p *plan) error {
+	if f.series > 0 && f.nameless == f.series {
+		return fmt.Errorf("none of %d series has the labels %v: see the query, nodeLabel, namespaceLabel and podLabel", f.series, p.labels)
 	}
-	if got.Series > 0 && nameless == got.Series {
-		return fmt.Errorf("none of %d series has the labels %v: see the query, nodeLabel, namespaceLabel and podLabel", got.Series, p.labels)
-	}
-	if late > 0 && late+nameless == got.Series {
-		return fmt.Errorf("the newest samples are older than %v: see whether Prometheus scrapes, and that windows.resolution is at least two scrape intervals", s.lag)
+	if f.late > 0 && f.late+f.nameless == f.series {
+		return fmt.Errorf("the newest samples are older than %v: see whether Prometheus scrapes, and that windows.resolution is at least "+
+			"two scrape intervals", s.lag)
 	}
 	return nil
 }

@@ -187,20 +187,16 @@ func (s *Scanner) str() ([]byte, error) {
 	start := s.pos
 	for {
 		if s.pos == s.end {
-			s.long = append(s.long, s.buf[start:s.end]...)
-			if err := s.fill(); err != nil {
-				return nil, s.broken(err)
+			if err := s.refill(start); err != nil {
+				return nil, err
 			}
 			start = 0
 		}
 		c := s.buf[s.pos]
 		s.pos++
 		switch {
-		case c == '"' && len(s.long) == 0:
-			return s.buf[start : s.pos-1], nil
 		case c == '"':
-			s.long = append(s.long, s.buf[start:s.pos-1]...)
-			return s.long, nil
+			return s.whole(s.buf[start : s.pos-1]), nil
 		case c == '\\':
 			s.long = append(s.long, s.buf[start:s.pos-1]...)
 			if err := s.escape(); err != nil {
@@ -211,6 +207,24 @@ func (s *Scanner) str() ([]byte, error) {
 			return nil, s.unexpected(c, "a letter")
 		}
 	}
+}
+
+// whole is a string of which the last part was read; one of one part is not copied.
+func (s *Scanner) whole(last []byte) []byte {
+	if len(s.long) == 0 {
+		return last
+	}
+	s.long = append(s.long, last...)
+	return s.long
+}
+
+// refill keeps the part of a string that is read, from start on, and reads on.
+func (s *Scanner) refill(start int) error {
+	s.long = append(s.long, s.buf[start:s.end]...)
+	if err := s.fill(); err != nil {
+		return s.broken(err)
+	}
+	return nil
 }
 
 // escape reads what follows a backslash.

@@ -34,8 +34,9 @@ func MaxExtended() int { return maxExtended }
 func (f *Format) vector(r fwk.Resource) frag.Vector {
 	v := frag.Vector{frag.CPU: r.GetMilliCPU(), frag.Memory: r.GetMemory()}
 	if scalars := r.GetScalarResources(); len(scalars) > 0 {
+		extended := v[frag.FirstExtended:]
 		for i, name := range f.Extended {
-			v[frag.FirstExtended+i] = scalars[name]
+			extended[i] = scalars[name]
 		}
 	}
 	return v

@@ -44,7 +44,7 @@ func Open(path string, limit int64) (*File, error) {
 
 // Close closes the file.
 func (f *File) Close() {
-	f.file.Close() //nolint:errcheck,gosec // nothing was written
+	f.file.Close() // nothing was written
 }
 
 func unpack(from io.Reader, limit int64) (*bufio.Reader, error) {

@@ -20,7 +20,7 @@ type house struct {
 	Garden          *room             `json:"garden"`
 	Colors          map[string]string `json:"colors"`
 	Built           metav1.Duration   `json:"built"`
-	hidden          int
+	hidden          int               //nolint:unused // a field that nobody may set
 }
 
 type room struct {

@@ -52,7 +52,7 @@ func (l *Library) Curve(namespace, name string, requested int64) *Curve {
 
 func hash(text string) uint64 {
 	h := fnv.New64a()
-	h.Write([]byte(text)) //nolint:errcheck,gosec // it cannot fail
+	h.Write([]byte(text)) // it cannot fail
 	return h.Sum64()
 }
 

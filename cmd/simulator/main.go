@@ -13,10 +13,14 @@ import (
 	"github.com/evenkeel/evenkeel/cmd/simulator/app"
 )
 
+// memoryLimit is what garbage may grow to; what is in use may be more.
+const memoryLimit = 3 << 30
+
 func main() {
-	// Decisions make garbage by the megabyte and keep little of it.
-	if os.Getenv("GOGC") == "" {
+	// Decisions make garbage by the megabyte and keep little of it: collect it rarely, while there is memory.
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := app.NewCommand().ExecuteContext(ctx)

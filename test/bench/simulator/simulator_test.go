@@ -28,6 +28,7 @@ const area = "simulator"
 func measure(b *testing.B, name string, work func() error) {
 	b.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as cmd/simulator does
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(3 << 30))
 	debug.FreeOSMemory()
 	stop, most := make(chan struct{}), make(chan uint64)
 	go func() {

@@ -123,6 +123,19 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestScenario(t *testing.T) {
+	scenario := write(t, "scenario.yaml",
+		"apiVersion: evenkeel.dev/v1alpha1", "kind: Scenario", "duration: 3h",
+		"nodes: [{pool: {name: a, count: 3, cpu: 32, memory: 128Gi}}]",
+		"pods: [{file: "+write(t, "pods.csv", "name,cpu_milli,memory_mib,num_gpu,gpu_milli", "p,4000,8192,0,0", "q,4000,8192,0,0")+"}]",
+		"usage: {file: "+usageFile(t)+", format: planetlab}",
+		"events: [{at: 1h, kind: NodeLoss, pool: a, count: 1}]")
+	text, err := run(context.Background(), "load", "--scenario", scenario, "--policies", "stock", "--scrape", "5m")
+	if err != nil || !strings.Contains(text, "stock") || !strings.Contains(text, scenario) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 func TestCapacity(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "plan.json")
 	text, err := run(context.Background(), "capacity", "--workload", smallPods(t), "--shape", "a=cpu:64,memory:256Gi,gpu:8",

@@ -149,5 +149,5 @@ func readList(file string) (packing.List, error) {
 	for i := range pods {
 		objects[i] = pods[i].Object
 	}
-	return packing.List{Name: strings.TrimSuffix(filepath.Base(file), ".csv"), Pods: objects}, nil
+	return packing.List{Name: strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".gz"), ".csv"), Pods: objects}, nil
 }

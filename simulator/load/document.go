@@ -29,8 +29,21 @@ func columns() []column {
 	}
 }
 
-// Document reports results, each policy by the mean over its seeds.
-func Document(results []*Result) *report.Document {
+// heatMaps draws the nodes of each policy's first run that kept them.
+func heatMaps(order []string, by map[string][]*Result, hot float64) []report.Block {
+	var blocks []report.Block
+	for _, name := range order {
+		if r := by[name][0]; r.Heat != nil {
+			blocks = append(blocks, plot.HeatMap{
+				Title: fmt.Sprintf("CPU of each node, %s, seed %d", name, r.Seed), Rows: r.Heat.Nodes, X: r.Heat.Hours, Z: r.Heat.Rows, Hot: hot,
+			})
+		}
+	}
+	return blocks
+}
+
+// Document reports results, each policy by the mean over its seeds. Nodes are drawn as hot above a part of their CPU.
+func Document(results []*Result, hotAbove float64) *report.Document {
 	table := report.Table{Caption: "Mean of the seeds", Columns: []report.Column{{Name: "Policy"}}}
 	for _, c := range columns() {
 		table.Columns = append(table.Columns, report.Column{Name: c.name, Unit: c.unit, Align: report.Right})
@@ -55,12 +68,16 @@ func Document(results []*Result) *report.Document {
 		hot.Values = append(hot.Values, mean(by[name], func(r *Result) float64 { return r.HotNodeMinutes }))
 	}
 	bars.Series = []plot.BarSeries{hot}
+	sections := []report.Section{{Title: "Policies", Text: neverFitting(results), Blocks: []report.Block{table, bars}}}
+	if maps := heatMaps(order, by, hotAbove); len(maps) > 0 {
+		sections = append(sections, report.Section{Title: "Nodes over time", Text: "A row is a node.", Blocks: maps})
+	}
 	return &report.Document{
 		Title: "Placement by load",
 		Summary: "How hot nodes got under each policy. Requests and usage are of different traces, joined by seeded sampling: no " +
 			"public trace has both. Utilisation is what pods wanted as a part of what the node has, so that it can exceed 100 %.",
 		Facts:    []report.Fact{{Label: "Runs", Value: strconv.Itoa(len(results))}},
-		Sections: []report.Section{{Title: "Policies", Text: neverFitting(results), Blocks: []report.Block{table, bars}}},
+		Sections: sections,
 	}
 }
 

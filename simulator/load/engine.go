@@ -61,6 +61,9 @@ func newEngine(ctx context.Context, r *Result, w *trace.Workload, o *Options) (*
 		State: s, options: o, workload: w, result: r, end: end, clock: clocktesting.NewFakeClock(epoch),
 		judge: truth.NewJudge(o.Hot, len(s.Nodes)), future: truth.NewFuture(s, end), queue: newQueue(s), timeline: newTimeline(w), seen: -1, changed: true,
 	}
+	if o.Heat {
+		r.Heat = newHeat(w.Nodes, end, o.Scrape)
+	}
 	e.meter = metering.New(s, o.Scrape, late, slices.ContainsFunc(w.Pods, runsAlready), epoch)
 	p, driver, err := policy.NewLoad(r.Policy, &policy.LoadSetting{
 		Seed: r.Seed, Clock: e.clock, Usage: e.meter, Scrape: o.Scrape, Future: e.future,
@@ -180,11 +183,20 @@ func (e *engine) nextVisible() time.Duration {
 	return at
 }
 
+// see judges a node by what its pods want.
+func (e *engine) see(on int32, milli int64) {
+	capacity := e.Nodes[on].Capacity[0]
+	e.judge.See(on, capacity, milli)
+	if e.result.Heat != nil {
+		e.result.Heat.see(on, float64(e.now)/float64(e.end), capacity, milli)
+	}
+}
+
 // moment does all that is due. What is measured is the time before, so that comes first; then what goes, what waited
 // and what comes.
 func (e *engine) moment() error {
 	if e.meter.Next() <= e.now {
-		e.meter.Measure(func(on int32, milli int64) { e.judge.See(on, e.Nodes[on].Capacity[0], milli) })
+		e.meter.Measure(e.see)
 		e.judge.Open()
 	}
 	if err := e.departures(); err != nil {

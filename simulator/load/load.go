@@ -35,6 +35,8 @@ type Options struct {
 	Duration time.Duration
 	// Threads are how many a decision takes. Default: what the runs side by side leave. Results do not depend on it.
 	Threads int
+	// Heat has results tell the utilisation of each node over time.
+	Heat bool
 	// Done is called after each run, by one thread at a time.
 	Done func(*Result)
 }

@@ -32,6 +32,9 @@ type Result struct {
 	// PodsNeverFitting fit no node even if all were empty; NeverFitting names the first few.
 	PodsNeverFitting int      `json:"podsNeverFitting"`
 	NeverFitting     []string `json:"neverFitting,omitempty"`
+
+	// Heat is kept where Options ask for it.
+	Heat *Heat `json:"-"`
 }
 
 // maxNamed is how many pods are named at most.

@@ -67,7 +67,7 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	}
 	bar := progress(cmd, len(f.policies)*len(f.seeds))
 	results, err := load.Run(cmd.Context(), workload, load.Options{
-		Policies: f.policies, Seeds: f.seeds, Scrape: f.scrape, Delay: f.delayOrNone(), Hot: f.hot, Duration: f.duration,
+		Policies: f.policies, Seeds: f.seeds, Scrape: f.scrape, Delay: f.delayOrNone(), Hot: f.hot, Duration: f.duration, Heat: f.page != "",
 		Done: func(r *load.Result) {
 			bar.Note(r.Policy)
 			bar.Add(1)
@@ -80,7 +80,7 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	if err := save(f.out, func(w io.Writer) error { return json.NewEncoder(w).Encode(results) }); err != nil {
 		return err
 	}
-	document := load.Document(results)
+	document := load.Document(results, f.hot)
 	for _, fact := range []report.Fact{
 		{Label: "Scenario", Value: f.scenario}, {Label: "Nodes", Value: f.nodes}, {Label: "Pods", Value: f.pods}, {Label: "Usage", Value: f.usage},
 	} {

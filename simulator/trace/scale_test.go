@@ -3,6 +3,7 @@ package trace
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,5 +183,37 @@ func TestGPUMilli(t *testing.T) {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
+	}
+}
+
+func TestRollOut(t *testing.T) {
+	pods := make([]Pod, 100)
+	for i := range pods {
+		pods[i] = Pod{Object: &v1.Pod{}, Arrival: time.Hour, Departure: 2 * time.Hour}
+	}
+	pods[7].Object.Spec.NodeName = "n"
+	again := slices.Clone(pods)
+	RollOut(pods, time.Hour, 3)
+	RollOut(again, time.Hour, 3)
+	if diff := cmp.Diff(pods, again); diff != "" {
+		t.Errorf("the same seed rolled out otherwise:\n%s", diff)
+	}
+	seen := map[time.Duration]bool{}
+	inOrder := true
+	for i := range pods {
+		if i == 7 {
+			continue
+		}
+		if pods[i].Arrival >= time.Hour || pods[i].Departure != 0 || seen[pods[i].Arrival] {
+			t.Errorf("pod %d comes at %v and goes at %v", i, pods[i].Arrival, pods[i].Departure)
+		}
+		seen[pods[i].Arrival] = true
+		inOrder = inOrder && (i == 0 || pods[i].Arrival >= pods[i-1].Arrival)
+	}
+	if pods[7].Arrival != time.Hour || pods[7].Departure != 2*time.Hour || inOrder {
+		t.Error("a pod that runs was moved, or the order was not drawn")
+	}
+	if LastArrival(pods) != time.Hour || LastArrival(nil) != 0 {
+		t.Errorf("the last comes at %v", LastArrival(pods))
 	}
 }

@@ -6,6 +6,7 @@
 package trace
 
 import (
+	"math/rand/v2"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -71,4 +72,19 @@ func LastArrival(pods []Pod) (last time.Duration) {
 		last = max(last, pods[i].Arrival)
 	}
 	return last
+}
+
+// RollOut has pods come one by one within a time, in an order that the seed draws, and stay. Those that run already
+// stay as they are.
+func RollOut(pods []Pod, within time.Duration, seed int64) {
+	var coming []int
+	for i := range pods {
+		if pods[i].Object.Spec.NodeName == "" {
+			coming = append(coming, i)
+		}
+	}
+	rand.New(rand.NewPCG(uint64(seed), 2)).Shuffle(len(coming), func(i, j int) { coming[i], coming[j] = coming[j], coming[i] })
+	for place, i := range coming {
+		pods[i].Arrival, pods[i].Departure = within*time.Duration(place)/time.Duration(len(coming)), 0
+	}
 }

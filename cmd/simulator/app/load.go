@@ -24,7 +24,7 @@ type loadFlags struct {
 	policies              []string
 	seeds                 seeds
 	scrape, delay         time.Duration
-	duration              time.Duration
+	duration, rollout     time.Duration
 	hot                   float64
 	out, page             string
 }
@@ -53,7 +53,9 @@ by what it sees. It tells how hot nodes got in truth.`,
 	flags.Var(&f.seeds, "seeds", "seeds, as in 1-5; each draws other curves")
 	flags.DurationVar(&f.scrape, "scrape", time.Minute, "how often usage is measured")
 	flags.DurationVar(&f.delay, "delay", 30*time.Second, "how old a measurement is when schedulers see it")
-	flags.DurationVar(&f.duration, "duration", 0, "when to end; 0: when the scenario does, or a day after the last pod came")
+	flags.DurationVar(&f.duration, "duration", 0, "when to end; 0: when the scenario does, or without one a day after the last pod came")
+	flags.DurationVar(&f.rollout, "rollout", 6*time.Hour,
+		"without a scenario: pods come one by one in this time, in an order that the seed draws, and stay; 0: as their list says")
 	flags.Float64Var(&f.hot, "hot", load.HotAbove, "the part of its CPU above which a node is hot")
 	flags.StringVar(&f.out, "out", "", "`file` to write results to, as JSON")
 	flags.StringVar(&f.page, "html", "", "`file` to write a page with plots to")
@@ -136,7 +138,10 @@ func (f *loadFlags) lists() (load.Workloads, error) {
 	}
 	return func(seed int64) (*trace.Workload, error) {
 		joined := trace.Join(pods, series, f.usageScale, seed)
-		return &trace.Workload{Nodes: nodes, Pods: joined, Duration: trace.LastArrival(pods) + watched}, nil
+		if f.rollout > 0 {
+			trace.RollOut(joined, f.rollout, seed)
+		}
+		return &trace.Workload{Nodes: nodes, Pods: joined, Duration: trace.LastArrival(joined) + watched}, nil
 	}, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -172,6 +174,30 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffOfACluster reads a cluster that has one node and no pods.
+func TestDiffOfACluster(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s: a cluster is only read", r.Method, r.URL)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/nodes"):
+			fmt.Fprint(w, `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"n"},"status":{"allocatable":{"cpu":"4","memory":"8Gi","pods":"9"}}}]}`)
+		default:
+			fmt.Fprint(w, `{"kind":"PodList","apiVersion":"v1","items":[]}`)
+		}
+	}))
+	defer server.Close()
+	kubeconfig := write(t, "kubeconfig", "apiVersion: v1", "kind: Config", "current-context: c",
+		"clusters: [{name: c, cluster: {server: '"+server.URL+"'}}]", "contexts: [{name: c, context: {cluster: c}}]")
+	config := write(t, "config.yaml", "apiVersion: kubescheduler.config.k8s.io/v1", "kind: KubeSchedulerConfiguration")
+	text, err := run(context.Background(), "diff", "--kubeconfig", kubeconfig, config, config)
+	if err != nil || !strings.Contains(text, "Of 0 pods, 0 end up elsewhere") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 func TestBadFlags(t *testing.T) {
 	nodes, pods := smallNodes(t), smallPods(t)
 	empty := write(t, "empty.csv")
@@ -199,6 +225,8 @@ func TestBadFlags(t *testing.T) {
 		"bad objectives":        {"capacity --workload " + pods + " --shape a=cpu:1,memory:1Gi --slo p1=2", "--slo: "},
 		"usage, but of nothing": {"capacity --workload " + pods + " --shape a=cpu:64,memory:256Gi,gpu:8 --slo p99cpu<=1", "give --usage"},
 		"no seeds":              {"capacity --workload " + pods + " --shape a=cpu:64,memory:256Gi,gpu:8 --seeds 0", "--seeds 0"},
+		"no cluster":            {"diff --kubeconfig nowhere.yaml a.yaml b.yaml", "--kubeconfig: "},
+		"neither":               {"diff a.yaml b.yaml", "at least one of the flags"},
 		"one configuration":     {"diff --nodes " + nodes + " --pods " + pods + " a.yaml", "accepts 2 arg"},
 	} {
 		if _, err := run(context.Background(), strings.Fields(tc.args)...); err == nil || !strings.Contains(err.Error(), tc.want) {

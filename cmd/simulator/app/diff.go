@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/evenkeel/evenkeel/simulator/diff"
 	"github.com/evenkeel/evenkeel/simulator/trace"
@@ -13,6 +16,7 @@ import (
 
 type diffFlags struct {
 	nodes, pods string
+	kubeconfig  string
 	seed        int64
 	out, page   string
 }
@@ -20,7 +24,7 @@ type diffFlags struct {
 func newDiffCommand() *cobra.Command {
 	f := &diffFlags{}
 	cmd := &cobra.Command{
-		Use:   "diff --nodes FILE --pods FILE CONFIG-A CONFIG-B",
+		Use:   "diff {--nodes FILE --pods FILE | --kubeconfig FILE} CONFIG-A CONFIG-B",
 		Short: "Tell what another scheduler configuration would change",
 		Long: `diff places the pods of a snapshot anew with each of two scheduler
 configurations, in the same order, and tells who ends up elsewhere, who waits
@@ -33,15 +37,18 @@ and why.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.nodes, "nodes", "", "`file` of nodes: CSV, or what kubectl get nodes -o yaml|json prints")
 	flags.StringVar(&f.pods, "pods", "", "`file` of pods, likewise")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "`file` that names a cluster to read nodes and pods from; nothing is written to it")
 	flags.Int64Var(&f.seed, "seed", 1, "decides among nodes of the same score")
 	flags.StringVar(&f.out, "out", "", "`file` to write what differs to, as JSON")
 	flags.StringVar(&f.page, "html", "", "`file` to write a page to")
-	require(cmd, "nodes", "pods")
+	cmd.MarkFlagsRequiredTogether("nodes", "pods")
+	cmd.MarkFlagsMutuallyExclusive("nodes", "kubeconfig")
+	cmd.MarkFlagsOneRequired("nodes", "kubeconfig")
 	return cmd
 }
 
 func (f *diffFlags) run(cmd *cobra.Command, a, b string) error {
-	w, err := f.workload()
+	w, err := f.workload(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -59,7 +66,10 @@ func (f *diffFlags) run(cmd *cobra.Command, a, b string) error {
 	return show(cmd, c.Document(result), f.page)
 }
 
-func (f *diffFlags) workload() (*trace.Workload, error) {
+func (f *diffFlags) workload(ctx context.Context) (*trace.Workload, error) {
+	if f.kubeconfig != "" {
+		return fromCluster(ctx, f.kubeconfig)
+	}
 	w := &trace.Workload{}
 	var err error
 	if w.Nodes, err = trace.ReadNodes(f.nodes); err != nil {
@@ -67,6 +77,23 @@ func (f *diffFlags) workload() (*trace.Workload, error) {
 	}
 	if w.Pods, err = trace.ReadPods(f.pods); err != nil {
 		return nil, fmt.Errorf("--pods: %w", err)
+	}
+	return w, nil
+}
+
+// fromCluster reads the nodes and pods of a cluster.
+func fromCluster(ctx context.Context, kubeconfig string) (*trace.Workload, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	w, err := trace.FromCluster(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("--kubeconfig: %w", err)
 	}
 	return w, nil
 }

@@ -8,18 +8,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/evenkeel/evenkeel/internal/frag"
+	shared "github.com/evenkeel/evenkeel/internal/metrics"
 )
 
 // metrics are shared by all profiles.
 type metrics struct {
 	idle, stranded, shapes *prometheus.GaugeVec
 	duration               *prometheus.HistogramVec
+	shown                  bool // somebody can read them
 }
 
 // newMetrics registers the metrics, or takes those that another factory registered.
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	profile := []string{"profile"}
 	m := &metrics{
+		shown: r != nil,
 		idle: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "evenkeel_antifragmentation_idle_devices",
 			Help: "Devices that are not requested, parts counted as parts.",
@@ -38,38 +41,27 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 6),
 		}, profile),
 	}
-	if r == nil {
-		return m, nil
-	}
-	return m, errors.Join(register(r, &m.idle), register(r, &m.stranded), register(r, &m.shapes), register(r, &m.duration))
-}
-
-func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
-	err := r.Register(*c)
-	var already prometheus.AlreadyRegisteredError
-	if !errors.As(err, &already) {
-		return err
-	}
-	if existing, ok := already.ExistingCollector.(C); ok {
-		*c = existing
-		return nil
-	}
-	return err
+	return m, errors.Join(shared.Register(r, &m.idle), shared.Register(r, &m.stranded), shared.Register(r, &m.shapes), shared.Register(r, &m.duration))
 }
 
 type profileMetrics struct {
 	idle, stranded, shapes prometheus.Gauge
 	duration               prometheus.Observer
+	shown                  bool
 }
 
 func (m *metrics) of(profile string) *profileMetrics {
 	return &profileMetrics{
 		idle: m.idle.WithLabelValues(profile), stranded: m.stranded.WithLabelValues(profile),
 		shapes: m.shapes.WithLabelValues(profile), duration: m.duration.WithLabelValues(profile),
+		shown: m.shown,
 	}
 }
 
 func (m *profileMetrics) priced(demand []frag.Weighted, nodes iter.Seq[*frag.Node], took time.Duration) {
+	if !m.shown {
+		return // it would take as long as the prices
+	}
 	idle, stranded := frag.Stranded(demand, nodes)
 	m.idle.Set(idle)
 	m.stranded.Set(stranded)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	shared "github.com/evenkeel/evenkeel/internal/metrics"
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/load"
 )
@@ -67,25 +68,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Waiting pods that were activated, by reason.",
 		}, byReason),
 	}
-	if r == nil {
-		return m, nil
-	}
 	return m, errors.Join(
-		register(r, &m.hotNodes), register(r, &m.nodes), register(r, &m.young), register(r, &m.viewTime),
-		register(r, &m.buildDuration), register(r, &m.rejections), register(r, &m.letThroughs), register(r, &m.woken))
-}
-
-// register registers a collector, or takes the one that is there already.
-func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
-	err := r.Register(*c)
-	var there prometheus.AlreadyRegisteredError
-	if errors.As(err, &there) {
-		if existing, ok := there.ExistingCollector.(C); ok {
-			*c = existing
-			return nil
-		}
-	}
-	return err
+		shared.Register(r, &m.hotNodes), shared.Register(r, &m.nodes), shared.Register(r, &m.young), shared.Register(r, &m.viewTime),
+		shared.Register(r, &m.buildDuration), shared.Register(r, &m.rejections), shared.Register(r, &m.letThroughs), shared.Register(r, &m.woken))
 }
 
 // profileMetrics are one profile's.

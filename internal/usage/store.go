@@ -180,6 +180,8 @@ func (s *store) freeze(taken time.Time) *Snapshot {
 
 // learnAll learns every workload, by its row. The pods are dealt out to their
 // workloads by counting: one pass to see how many each has, one to place them.
+// They are in the order of their rows, so that the same readings teach the same
+// to the last bit.
 func (s *store) learnAll() []Usage {
 	s.ends = slices.Grow(s.ends[:0], len(s.workloads.Rows))[:len(s.workloads.Rows)]
 	end := int32(0)
@@ -188,7 +190,10 @@ func (s *store) learnAll() []Usage {
 		end += s.workloads.Rows[w].pods
 	}
 	s.members = slices.Grow(s.members[:0], int(end))[:end]
-	for _, i := range s.pods.Index {
+	for i := range s.pods.Rows {
+		if s.pods.Keys[i] == (Object{}) {
+			continue // a free row
+		}
 		w := s.workloadOf[i]
 		s.members[s.ends[w]] = &s.pods.Rows[i]
 		s.ends[w]++

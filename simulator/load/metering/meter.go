@@ -5,7 +5,6 @@ package metering
 import (
 	"time"
 
-	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/simulator/load/world"
 )
 
@@ -31,8 +30,7 @@ type nodeMeter struct {
 }
 
 type podMeter struct {
-	cpu      *history
-	replicas *replicas
+	cpu *history
 }
 
 // New returns a meter that measures at intervals of scrape. What it measured can be published up to that late. With
@@ -123,9 +121,6 @@ func (m *Meter) part(stayed time.Duration) float64 {
 func (m *Meter) Placed(i int32) {
 	h := newHistory(m.windows)
 	m.pods[i].cpu = &h
-	if m.pods[i].replicas == nil {
-		m.pods[i].replicas = m.replicasOf(usage.WorkloadOf(m.world.Pods[i].Object))
-	}
 }
 
 // Leaving takes note of what a pod used since the last measurement, and remembers it for a while.

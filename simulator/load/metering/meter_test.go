@@ -267,33 +267,6 @@ func TestReplicasTeach(t *testing.T) {
 	}
 }
 
-// TestLearnedLikeUsage holds what is taught to what package usage learns by itself.
-func TestLearnedLikeUsage(t *testing.T) {
-	b, taught := usage.NewBuilder(epoch), usage.NewBuilder(epoch)
-	r := &replicas{name: usage.Workload{Namespace: "ns", Name: "web"}, pods: 5}
-	for i := range 5 {
-		name, mean, deviation := fmt.Sprintf("web-%d", i), 0.1*float64(i*i), 0.05*float64(i)
-		b.Pod("ns", name, usage.CPU, usage.Mean, mean, epoch).Pod("ns", name, usage.Memory, usage.Mean, float64(i), epoch)
-		if i > 0 {
-			b.Pod("ns", name, usage.CPU, usage.Deviation, deviation, epoch)
-		}
-		r.add(mean, float64(i), deviation, i > 0, epoch)
-	}
-	r.teach(taught)
-	want, got := b.Build().Workload(r.name), taught.Build().Workload(r.name)
-	for _, d := range []usage.Dimension{usage.CPU, usage.Memory} {
-		if !near(want[d][usage.Mean].Value, got[d][usage.Mean].Value) || want[d][usage.Mean].At != got[d][usage.Mean].At {
-			t.Errorf("%s: mean %v, want %v", d, got[d][usage.Mean], want[d][usage.Mean])
-		}
-	}
-	if !near(want[usage.CPU][usage.Deviation].Value, got[usage.CPU][usage.Deviation].Value) {
-		t.Errorf("deviation %v, want %v", got[usage.CPU][usage.Deviation], want[usage.CPU][usage.Deviation])
-	}
-	if r.cpu.count != 0 || r.pods != 5 {
-		t.Errorf("afterwards it holds %+v", r)
-	}
-}
-
 func TestLostNodesAreNotMeasured(t *testing.T) {
 	s := small(2, steady(1000))
 	m := New(s, time.Minute, 0, false, epoch)

@@ -12,14 +12,12 @@ const retention = time.Hour
 
 // publisher makes snapshots of what was measured, as schedulers would have read it.
 type publisher struct {
-	epoch    time.Time
-	builder  *usage.Builder
-	begun    time.Duration // when the builder was
-	gone     []departed
-	current  *usage.Snapshot
-	peaks    int64 // the bucket in which peaks were said last
-	byName   map[usage.Workload]*replicas
-	teaching []*replicas
+	epoch   time.Time
+	builder *usage.Builder
+	begun   time.Duration // when the builder was
+	gone    []departed
+	current *usage.Snapshot
+	peaks   int64 // the bucket in which peaks were said last
 }
 
 // departed is what is left of a pod.
@@ -30,23 +28,11 @@ type departed struct {
 }
 
 func newPublisher(epoch time.Time) publisher {
-	return publisher{
-		epoch: epoch, current: usage.NewBuilder(epoch).Build(), peaks: math.MinInt64,
-		byName: map[usage.Workload]*replicas{},
-	}
+	return publisher{epoch: epoch, current: usage.NewBuilder(epoch).Build(), peaks: math.MinInt64}
 }
 
 // Snapshot implements policy.Usage.
 func (p *publisher) Snapshot() *usage.Snapshot { return p.current }
-
-// replicasOf counts one more pod among the replicas of its workload.
-func (p *publisher) replicasOf(name usage.Workload) *replicas {
-	if p.byName[name] == nil {
-		p.byName[name] = &replicas{name: name}
-	}
-	p.byName[name].pods++
-	return p.byName[name]
-}
 
 // Publish makes a measurement what schedulers see.
 func (m *Meter) Publish(tick int32) {
@@ -60,7 +46,6 @@ func (m *Meter) Publish(tick int32) {
 	}
 	seasonal := floor(at, bucket) != m.peaks
 	m.peaks = floor(at, bucket)
-	m.teaching = m.teaching[:0]
 	for i := range m.gone {
 		if g := &m.gone[i]; g.cpu.first <= tick {
 			m.sayPod(g.pod, g.cpu, min(tick, g.cpu.last), seasonal)
@@ -68,9 +53,6 @@ func (m *Meter) Publish(tick int32) {
 	}
 	for on := range m.nodes {
 		m.sayNodeWithPods(on, tick, seasonal)
-	}
-	for _, r := range m.teaching {
-		r.teach(m.builder)
 	}
 	m.current = m.builder.Build()
 }
@@ -130,11 +112,5 @@ func (m *Meter) sayPod(i int32, h *history, tick int32, seasonal bool) {
 	if seasonal {
 		value, ok = h.peak(m.windows, m.Time(tick))
 		say(usage.CPU, usage.Peak, value, ok)
-	}
-	if r := m.pods[i].replicas; r.pods > 1 && known {
-		if r.cpu.count == 0 {
-			m.teaching = append(m.teaching, r)
-		}
-		r.add(mean, float64(pod.Request[1]), deviation, steady, at)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,33 +74,25 @@ func (e *Experiment) Run(ctx context.Context) ([]*Result, error) {
 	results := make([]*Result, 0, len(e.Lists)*len(e.Policies)*len(e.Seeds))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	done := make(chan *Result)
-	threads := max(1, runtime.GOMAXPROCS(0)/max(1, len(e.Lists)*len(e.Policies)*len(e.Seeds)))
+	threads := max(1, runtime.GOMAXPROCS(0)/max(1, cap(results)))
+	var telling sync.Mutex
 	for i := range e.Lists {
 		for _, name := range e.Policies {
 			for _, seed := range e.Seeds {
 				r := &Result{Workload: e.Lists[i].Name, Policy: name, Seed: seed, Tune: e.Tune}
 				results = append(results, r)
+				group.Go(func() error {
+					if err := e.run(ctx, r, &e.Lists[i], threads); err != nil {
+						return fmt.Errorf("packing %q by %q with seed %d: %w", r.Workload, r.Policy, r.Seed, err)
+					}
+					telling.Lock()
+					defer telling.Unlock()
+					if e.Done != nil {
+						e.Done(r)
+					}
+					return nil
+				})
 			}
-		}
-	}
-	go func() {
-		defer close(done)
-		for n, r := range results {
-			list := &e.Lists[n/(len(e.Policies)*len(e.Seeds))]
-			group.Go(func() error {
-				if err := e.run(ctx, r, list, threads); err != nil {
-					return fmt.Errorf("packing %q by %q with seed %d: %w", r.Workload, r.Policy, r.Seed, err)
-				}
-				done <- r
-				return nil
-			})
-		}
-		_ = group.Wait() // asked again below
-	}()
-	for r := range done {
-		if e.Done != nil {
-			e.Done(r)
 		}
 	}
 	return results, group.Wait()

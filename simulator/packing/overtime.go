@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,24 +56,21 @@ func (o *OverTime) Run(ctx context.Context) ([][]Moment, error) {
 	runs := make([][]Moment, len(o.Policies))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i, name := range o.Policies {
-			group.Go(func() error {
-				if runs[i], err = o.play(ctx, name, nodes); err != nil {
-					return fmt.Errorf("playing %q over time: %w", name, err)
-				}
-				done <- struct{}{}
-				return nil
-			})
-		}
-		_ = group.Wait() // asked again below
-	}()
-	for range done {
-		if o.Done != nil {
-			o.Done()
-		}
+	var telling sync.Mutex
+	for i, name := range o.Policies {
+		group.Go(func() error {
+			run, err := o.play(ctx, name, nodes)
+			if err != nil {
+				return fmt.Errorf("playing %q over time: %w", name, err)
+			}
+			runs[i] = run
+			telling.Lock()
+			defer telling.Unlock()
+			if o.Done != nil {
+				o.Done()
+			}
+			return nil
+		})
 	}
 	return runs, group.Wait()
 }

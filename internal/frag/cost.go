@@ -119,7 +119,11 @@ func (p *Prices) left(n *Node) (part, pods float64) {
 // Place is what it costs to put a pod of the shape on a node that has room for it, on the devices where it
 // costs least.
 func (p *Prices) Place(n *Node, s *Shape) (cost float64, devices Mask) {
-	before := p.Cost(n)
+	return p.PlaceFrom(n, s, p.Cost(n))
+}
+
+// PlaceFrom is Place for those who know what the node costs as it is.
+func (p *Prices) PlaceFrom(n *Node, s *Shape, before float64) (cost float64, devices Mask) {
 	if !s.Share() {
 		devices, _ = n.firstWhole(s)
 		return p.after(n, s, devices) - before, devices

@@ -52,7 +52,9 @@ func NewPrices(demand []Weighted, nodes iter.Seq[*Node]) *Prices {
 		p.add(&w)
 	}
 	for n := range nodes {
-		p.count(n)
+		for s, copies := range p.hosted(n) {
+			s.capacity += float64(copies)
+		}
 	}
 	p.price()
 	p.priceSlices()
@@ -100,20 +102,27 @@ func (p *Prices) add(w *Weighted) {
 	p.needs[i].shapes = append(p.needs[i].shapes, s)
 }
 
-// count adds the room of a node to the capacity for each shape. Shapes without devices count where there are
-// none: on other nodes they take what the devices' users leave.
-func (p *Prices) count(n *Node) {
-	if n.Count == 0 {
-		for i := range p.plain {
-			p.plain[i].capacity += float64(p.plain[i].copies(n, maxCopies))
+// hosted goes through all shapes, with how many of each a node can host. Shapes without devices count where there
+// are none: on other nodes they take what the devices' users leave.
+func (p *Prices) hosted(n *Node) iter.Seq2[*priced, int64] {
+	return func(yield func(*priced, int64) bool) {
+		for i := range p.needs {
+			need := &p.needs[i]
+			copies, _ := need.on(n)
+			for j := range need.shapes {
+				if s := &need.shapes[j]; !yield(s, s.copies(n, copies)) {
+					return
+				}
+			}
 		}
-		return
-	}
-	for i := range p.needs {
-		need := &p.needs[i]
-		copies, _ := need.on(n)
-		for j := range need.shapes {
-			need.shapes[j].capacity += float64(need.shapes[j].copies(n, copies))
+		free := int64(0)
+		if n.Count == 0 {
+			free = maxCopies
+		}
+		for i := range p.plain {
+			if s := &p.plain[i]; !yield(s, s.copies(n, free)) {
+				return
+			}
 		}
 	}
 }

@@ -125,34 +125,12 @@ func (n *Node) FitsDevices(s *Shape) bool {
 
 // Copies is how many pods of the shape the node could host beside those it has.
 func (n *Node) Copies(s *Shape) int64 {
-	copies := int64(-1)
-	for d, request := range s.Request {
-		if request > 0 {
-			if c := max(n.Free[d], 0) / request; copies < 0 || c < copies {
-				copies = c
-			}
-		}
+	p := priced{request: s.Request, models: s.Models}
+	if s.Devices == 0 {
+		return p.copies(n, maxCopies)
 	}
-	if s.Devices > 0 {
-		if c := n.deviceCopies(s); copies < 0 || c < copies {
-			copies = c
-		}
-	}
-	return max(copies, 0)
-}
-
-func (n *Node) deviceCopies(s *Shape) int64 {
-	if !n.Accepts(s) {
-		return 0
-	}
-	if !s.Share() {
-		return int64(n.Whole() / s.Devices)
-	}
-	var copies int64
-	for _, idle := range n.Idle[:n.Count] {
-		copies += int64(int32(idle) / s.Milli)
-	}
-	return copies
+	copies, _ := (&need{devices: s.Devices, milli: s.Milli}).on(n)
+	return p.copies(n, copies)
 }
 
 // Mask is a set of a node's devices, each a bit.

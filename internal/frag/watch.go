@@ -4,7 +4,7 @@ package frag
 // of; that the last places but one for a rare shape are going does.
 type Watch struct {
 	prices *Prices
-	left   []float64 // by shape, in the order of shapes
+	left   []float64 // by shape, in the order of Prices.hosted
 	stale  bool
 }
 
@@ -14,26 +14,10 @@ const staleBelow = 0.75
 // NewWatch returns a watch of prices that were just made.
 func NewWatch(p *Prices) *Watch {
 	w := &Watch{prices: p}
-	for s := range p.shapes {
+	for s := range p.hosted(&Node{}) {
 		w.left = append(w.left, s.capacity)
 	}
 	return w
-}
-
-// shapes goes through all that have a price.
-func (p *Prices) shapes(yield func(*priced) bool) {
-	for i := range p.needs {
-		for j := range p.needs[i].shapes {
-			if !yield(&p.needs[i].shapes[j]) {
-				return
-			}
-		}
-	}
-	for i := range p.plain {
-		if !yield(&p.plain[i]) {
-			return
-		}
-	}
 }
 
 // Change takes note that a node has something else left.
@@ -41,35 +25,18 @@ func (w *Watch) Change(before, after *Node) {
 	if w.stale {
 		return
 	}
-	w.count(before, -1)
-	w.count(after, 1)
 	i := 0
-	for s := range w.prices.shapes {
-		if w.left[i] < staleBelow*s.capacity {
+	for _, copies := range w.prices.hosted(before) {
+		w.left[i] -= float64(copies)
+		i++
+	}
+	i = 0
+	for s, copies := range w.prices.hosted(after) {
+		if w.left[i] += float64(copies); w.left[i] < staleBelow*s.capacity {
 			w.stale = true
 			return
 		}
 		i++
-	}
-}
-
-func (w *Watch) count(n *Node, sign float64) {
-	k := 0
-	for i := range w.prices.needs {
-		need := &w.prices.needs[i]
-		copies, _ := need.on(n)
-		for j := range need.shapes {
-			if n.Count > 0 && copies > 0 {
-				w.left[k] += sign * float64(need.shapes[j].copies(n, copies))
-			}
-			k++
-		}
-	}
-	for i := range w.prices.plain {
-		if n.Count == 0 {
-			w.left[k] += sign * float64(w.prices.plain[i].copies(n, maxCopies))
-		}
-		k++
 	}
 }
 

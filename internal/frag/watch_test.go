@@ -37,7 +37,7 @@ func TestWatchCountsRoom(t *testing.T) {
 		t.Fatal("it is stale while four fifths are left")
 	}
 	again, i := NewWatch(NewPrices(demand, each(nodes))), 0
-	for s := range prices.shapes {
+	for s := range prices.hosted(&Node{}) {
 		if w.left[i] != again.left[i] {
 			t.Errorf("room for %v is %v, want %v", s.request, w.left[i], again.left[i])
 		}

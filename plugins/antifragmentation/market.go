@@ -21,7 +21,8 @@ type market struct {
 }
 
 // Prices are made anew when a fifth of the pods have come or gone since, when nodes have, when room for a shape is
-// running out, and otherwise each minute in which a pod has come or gone. Making them takes milliseconds, and has all costs worked out anew.
+// running out, and otherwise each minute in which a pod has come or gone. Making them takes milliseconds, and has all
+// costs worked out anew.
 const (
 	leastChanges  = 25
 	changedPart   = 5

@@ -12,6 +12,7 @@ const maxTables = 256
 type table struct {
 	placer Placer
 	cells  []cell
+	base   *table // what the nodes cost as they are, for prices
 	used   uint64
 }
 
@@ -25,6 +26,7 @@ type cell struct {
 // tables are the tables by shape.
 type tables struct {
 	byShape map[frag.Shape]*table
+	base    table
 	uses    uint64
 }
 
@@ -33,15 +35,21 @@ func (t *tables) of(s *frag.Shape, placer Placer, nodes int) *table {
 	t.uses++
 	found := t.byShape[*s]
 	if found == nil {
-		found = &table{}
+		found = &table{base: &t.base}
 		t.add(s, found)
 	}
 	found.used = t.uses
-	if found.placer != placer || len(found.cells) != nodes {
-		found.placer = placer
-		found.cells = resized(found.cells, nodes)
-	}
+	found.renew(placer, nodes)
+	t.base.renew(placer, nodes)
 	return found
+}
+
+// renew forgets what was worked out for another placer or another number of nodes.
+func (t *table) renew(placer Placer, nodes int) {
+	if t.placer != placer || len(t.cells) != nodes {
+		t.placer = placer
+		t.cells = resized(t.cells, nodes)
+	}
 }
 
 func (t *tables) add(s *frag.Shape, added *table) {
@@ -79,8 +87,21 @@ func resized(cells []cell, n int) []cell {
 func (t *table) cost(i int, n *ledger.Node, s *frag.Shape) *cell {
 	c := &t.cells[i]
 	if c.version != n.Version {
-		c.cost, c.devices = t.placer.Place(&n.Node, s)
+		c.cost, c.devices = t.place(i, n, s)
 		c.version = n.Version
 	}
 	return c
+}
+
+// place works out what prices make of the node as it is once for all shapes.
+func (t *table) place(i int, n *ledger.Node, s *frag.Shape) (cost float64, devices frag.Mask) {
+	prices, ok := t.placer.(*frag.Prices)
+	if !ok {
+		return t.placer.Place(&n.Node, s)
+	}
+	before := &t.base.cells[i]
+	if before.version != n.Version {
+		before.cost, before.version = prices.Cost(&n.Node), n.Version
+	}
+	return prices.PlaceFrom(&n.Node, s, before.cost)
 }

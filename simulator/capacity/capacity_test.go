@@ -160,7 +160,7 @@ func TestPlanTellsWhy(t *testing.T) {
 	if name, part := plan.Binding(); name != v1.ResourceMemory || part != 1 {
 		t.Errorf("%s binds, of which %.2f is requested", name, part)
 	}
-	if got := plan.Confidence(); math.Abs(got-(1-math.Sqrt(0.05))) > 1e-9 {
+	if got := plan.Risk(); math.Abs(got-(1-math.Sqrt(0.05))) > 1e-9 {
 		t.Errorf("the risk is %v", got)
 	}
 	sum := s.Summary(plan)

@@ -27,7 +27,7 @@ type Summary struct {
 	Price    float64           `json:"price"`
 	Nodes    map[string]int    `json:"nodes"`
 	Seeds    int               `json:"seeds"`
-	Risk     float64           `json:"risk"` // see Confidence
+	Risk     float64           `json:"risk"` // see Plan.Risk
 	Binding  v1.ResourceName   `json:"binding"`
 	Part     float64           `json:"bindingPart"`
 	OneFewer map[string]Breaks `json:"oneFewer"`
@@ -45,7 +45,7 @@ type Breaks struct {
 func (s *Search) Summary(p *Plan) Summary {
 	binding, part := p.Binding()
 	sum := Summary{
-		Price: p.Mix.Price(s.Shapes), Nodes: map[string]int{}, Seeds: len(s.Seeds), Risk: p.Confidence(),
+		Price: p.Mix.Price(s.Shapes), Nodes: map[string]int{}, Seeds: len(s.Seeds), Risk: p.Risk(),
 		Binding: binding, Part: part, OneFewer: map[string]Breaks{}, Trials: p.Trials,
 	}
 	for i, count := range p.Mix {

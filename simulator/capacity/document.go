@@ -15,9 +15,9 @@ import (
 	"github.com/evenkeel/evenkeel/simulator/trace"
 )
 
-// Confidence is the chance, at most, that the plan breaks an objective with a seed that was not tried, at a
+// Risk is the chance, at most, that the plan breaks an objective with a seed that was not tried, at a
 // level of 95 %: where none of n broke it, 1 − 0.05^(1/n), which is nearly 3/n.
-func (p *Plan) Confidence() float64 {
+func (p *Plan) Risk() float64 {
 	return 1 - math.Pow(0.05, 1/float64(len(p.Outcomes)))
 }
 
@@ -44,7 +44,7 @@ func (s *Search) Document(p *Plan) *report.Document {
 		Title: "Capacity",
 		Summary: fmt.Sprintf("%s, at a price of %s, keep the objectives with all %d seeds tried; with another seed they break with a "+
 			"chance of at most %.0f %% (at a level of 95 %%). %s binds: %.0f %% of it is requested at the fullest moment.",
-			s.describe(p.Mix), price(p.Mix.Price(s.Shapes)), len(s.Seeds), 100*p.Confidence(), resourceName(binding), 100*part),
+			s.describe(p.Mix), price(p.Mix.Price(s.Shapes)), len(s.Seeds), 100*p.Risk(), resourceName(binding), 100*part),
 		Facts: []report.Fact{
 			{Label: "Seeds", Value: strconv.Itoa(len(s.Seeds))}, {Label: "Mixes tried", Value: strconv.Itoa(p.Trials)},
 		},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/simulator/report"
 	"github.com/evenkeel/evenkeel/simulator/report/terminal"
+	"github.com/evenkeel/evenkeel/simulator/trace"
 )
 
 // NewCommand returns the simulator command with its subcommands.
@@ -98,4 +99,17 @@ func save(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
+}
+
+// readLists reads the files of --nodes and --pods.
+func readLists(nodes, pods string) (*trace.Workload, error) {
+	w := &trace.Workload{}
+	var err error
+	if w.Nodes, err = trace.ReadNodes(nodes); err != nil {
+		return nil, fmt.Errorf("--nodes: %w", err)
+	}
+	if w.Pods, err = trace.ReadPods(pods); err != nil {
+		return nil, fmt.Errorf("--pods: %w", err)
+	}
+	return w, nil
 }

@@ -70,15 +70,7 @@ func (f *diffFlags) workload(ctx context.Context) (*trace.Workload, error) {
 	if f.kubeconfig != "" {
 		return fromCluster(ctx, f.kubeconfig)
 	}
-	w := &trace.Workload{}
-	var err error
-	if w.Nodes, err = trace.ReadNodes(f.nodes); err != nil {
-		return nil, fmt.Errorf("--nodes: %w", err)
-	}
-	if w.Pods, err = trace.ReadPods(f.pods); err != nil {
-		return nil, fmt.Errorf("--pods: %w", err)
-	}
-	return w, nil
+	return readLists(f.nodes, f.pods)
 }
 
 // fromCluster reads the nodes and pods of a cluster.

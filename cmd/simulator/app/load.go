@@ -124,24 +124,20 @@ func (f *loadFlags) workload() (load.Workloads, error) {
 const watched = 24 * time.Hour
 
 func (f *loadFlags) lists() (load.Workloads, error) {
-	nodes, err := trace.ReadNodes(f.nodes)
+	listed, err := readLists(f.nodes, f.pods)
 	if err != nil {
-		return nil, fmt.Errorf("--nodes: %w", err)
-	}
-	pods, err := trace.ReadPods(f.pods)
-	if err != nil {
-		return nil, fmt.Errorf("--pods: %w", err)
+		return nil, err
 	}
 	series, err := readUsage(f.usage, f.usageFormat)
 	if err != nil {
 		return nil, err
 	}
 	return func(seed int64) (*trace.Workload, error) {
-		joined := trace.Join(pods, series, f.usageScale, seed)
+		joined := trace.Join(listed.Pods, series, f.usageScale, seed)
 		if f.rollout > 0 {
 			trace.RollOut(joined, f.rollout, seed)
 		}
-		return &trace.Workload{Nodes: nodes, Pods: joined, Duration: trace.LastArrival(joined) + watched}, nil
+		return &trace.Workload{Nodes: listed.Nodes, Pods: joined, Duration: trace.LastArrival(joined) + watched}, nil
 	}, nil
 }
 

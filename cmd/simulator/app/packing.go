@@ -88,14 +88,11 @@ func (f *packingFlags) playOverTime(cmd *cobra.Command) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	o := &packing.OverTime{Policies: f.policies, Seed: f.seeds[0], Full: f.tune}
-	var err error
-	if o.Nodes, err = trace.ReadNodes(f.nodes); err != nil {
-		return fmt.Errorf("--nodes: %w", err)
+	w, err := readLists(f.nodes, f.pods[0])
+	if err != nil {
+		return err
 	}
-	if o.Pods, err = trace.ReadPods(f.pods[0]); err != nil {
-		return fmt.Errorf("--pods: %w", err)
-	}
+	o := &packing.OverTime{Nodes: w.Nodes, Pods: w.Pods, Policies: f.policies, Seed: f.seeds[0], Full: f.tune}
 	bar := progress(cmd, len(f.policies))
 	o.Done = func() { bar.Add(1) }
 	runs, err := o.Run(cmd.Context())

@@ -10,7 +10,7 @@ GO     ?= go
 TOOL   := $(GO) tool -modfile=go.tools.mod
 BUILD  := $(GO) build -ldflags='-s -w'
 FORMAT := goimports -local github.com/evenkeel/evenkeel
-SOURCE  = $(shell git ls-files -co --exclude-standard '*.go')
+SOURCE  = $(shell git ls-files -co --exclude-standard '*.go' ':!:*zz_generated*')
 
 # The Debian package whose server an integration test reads usage from. It is unpacked under bin/ rather
 # than installed: an installed one would start a service.

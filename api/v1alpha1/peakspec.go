@@ -17,8 +17,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.deadline) || self.selection.kinds.exists(k, k == 'Job')",fieldPath=".deadline",message="is for Jobs, and none is selected"
 // +kubebuilder:validation:XValidation:rule="!has(self.grace) || self.selection.kinds.exists(k, k == 'Job')",fieldPath=".grace",message="is for Jobs, and none is selected"
 type PeakPolicySpec struct {
-	// Priority decides where policies overlap: field by field, the highest that sets it wins. Among equals the
-	// one that leaves less running does.
+	// Priority decides where policies overlap: they are applied from the lowest up, each to what those before left, so
+	// that the highest has the last word. Among equals suspending, the lowest cap and the highest floor win, a floor over
+	// a cap.
 	//
 	// +kubebuilder:validation:Minimum=-1000
 	// +kubebuilder:validation:Maximum=1000

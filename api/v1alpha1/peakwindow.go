@@ -34,7 +34,7 @@ type PeakWindow struct {
 	Weekdays []Weekday `json:"weekdays,omitempty"`
 
 	// From is the time of day at which the window begins: 09:00. Where the clocks skip it, the window begins when
-	// they have; where it comes twice, at the first.
+	// they have; where it comes twice, the first time.
 	//
 	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]$`
@@ -48,7 +48,8 @@ type PeakWindow struct {
 	// +optional
 	Cron string `json:"cron,omitempty"`
 
-	// To is the time of day at which the window ends, 24:00 included. Where it comes twice, at the second.
+	// To is the time of day at which the window ends, 24:00 included. Where the clocks go back across it, the window ends
+	// the second time.
 	//
 	// +kubebuilder:validation:MaxLength=5
 	// +kubebuilder:validation:Pattern=`^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`

@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
+)
+
+const defaultMargin = 20 // per cent
+
+// latestStart is when a Job must start so that it meets its deadline: deadline − run time × (1 + margin); ok is false
+// for a Job without a deadline.
+func (p *Policy) latestStart(job *Job) (latest time.Time, ok bool) {
+	d := p.spec.Deadline
+	if d == nil {
+		return time.Time{}, false
+	}
+	deadline := job.Deadline
+	if deadline.IsZero() && d.After != nil {
+		deadline = job.Created.Add(d.After.Duration)
+	}
+	if deadline.IsZero() {
+		return time.Time{}, false
+	}
+	margin := int32(defaultMargin)
+	if d.Margin != nil {
+		margin = *d.Margin
+	}
+	runTime := job.RunTime
+	if runTime <= 0 {
+		runTime = d.ExpectedRunTime.Duration
+	}
+	return deadline.Add(-runTime - runTime/100*time.Duration(margin)), true
+}
+
+// verdict is what one policy makes of suspending one object. suspend is nil where it has no say, and reason then tells
+// why it lets an object be though a window is open.
+type verdict struct {
+	suspend *bool
+	reason  Reason
+	until   time.Time
+}
+
+// suspension judges an object that can be suspended.
+func (f *phase) suspension(o *Object) verdict {
+	want := f.policy.spec.Action.Suspend
+	span, inside := f.inside()
+	v := verdict{until: f.edge()}
+	switch {
+	case want == nil:
+		return verdict{}
+	case !*want && inside:
+		v.suspend, v.reason = want, Exempted
+	case !*want:
+	case o.Job != nil:
+		f.suspendJob(o.Job, span, inside, &v)
+	case inside:
+		v.suspend, v.reason = want, WindowOpen
+	}
+	return v
+}
+
+// suspendJob suspends a Job inside a window, and after it while there is no room; unless it must start for its deadline,
+// or runs and is let run.
+func (f *phase) suspendJob(job *Job, span shifted, inside bool, v *verdict) {
+	if job.Finished || !inside && !f.waits(job) {
+		return
+	}
+	latest, ok := f.policy.latestStart(job)
+	if ok && !f.now.Before(latest) {
+		v.reason = Deadline
+		return
+	}
+	v.until = sooner(v.until, f.now, latest)
+	if inside {
+		if until, reason := f.grace(job, span); reason != "" {
+			v.reason, v.until = reason, sooner(v.until, f.now, until)
+			return
+		}
+	}
+	suspend := true
+	v.suspend, v.reason = &suspend, WindowOpen
+	if !inside {
+		v.reason = WaitingForRoom
+	}
+}
+
+// grace tells why a Job that runs is not stopped yet, and until when.
+func (f *phase) grace(job *Job, span shifted) (until time.Time, reason Reason) {
+	grace := f.policy.spec.Grace
+	if job.Started.IsZero() {
+		return time.Time{}, ""
+	}
+	if grace == nil || grace.Running != v1alpha1.StopRunning {
+		begin := span.begin
+		if begin.IsZero() {
+			begin = f.now.Add(-schedule.Memory)
+		}
+		if job.Started.Before(begin) {
+			return span.end, Finishing
+		}
+		return time.Time{}, ""
+	}
+	if grace.MinRunTime == nil {
+		return time.Time{}, ""
+	}
+	if until = job.Started.Add(grace.MinRunTime.Duration); f.now.Before(until) {
+		return until, TooYoung
+	}
+	return time.Time{}, ""
+}
+
+// waits tells that a window has closed lately for a Job, and that there is no room for it yet. Lately is within
+// schedule.Memory, beyond which a Job waits no more.
+func (f *phase) waits(job *Job) bool {
+	if f.policy.spec.Ceiling == nil || !job.Held || job.Admitted {
+		return false
+	}
+	for _, s := range f.spans {
+		if !s.end.IsZero() && !f.now.Before(s.end) {
+			return true
+		}
+	}
+	return false
+}

@@ -75,6 +75,7 @@ require (
 	gonum.org/v1/plot v0.17.0
 	k8s.io/kube-aggregator v0.0.0
 	k8s.io/kubernetes v1.37.1
+	sigs.k8s.io/prometheus-adapter v0.12.0
 	sigs.k8s.io/scheduler-plugins v0.34.7
 )
 
@@ -161,6 +162,7 @@ require (
 	golang.org/x/tools v0.49.0 // indirect
 	google.golang.org/api v0.297.0 // indirect
 	gopkg.in/go-jose/go-jose.v2 v2.6.3 // indirect
+	gopkg.in/yaml.v2 v2.4.0 // indirect
 	k8s.io/cluster-bootstrap v0.0.0 // indirect
 	k8s.io/cri-api v0.37.1 // indirect
 	k8s.io/cri-client v0.36.1 // indirect
@@ -171,6 +173,7 @@ require (
 	k8s.io/kubectl v0.0.0 // indirect
 	k8s.io/mount-utils v0.0.0 // indirect
 	k8s.io/pod-security-admission v0.0.0 // indirect
+	sigs.k8s.io/custom-metrics-apiserver v1.37.0 // indirect
 )
 
 require (

@@ -1,0 +1,2 @@
+// Package rules x.
+package rules

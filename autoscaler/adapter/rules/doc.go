@@ -1,2 +1,0 @@
-// Package rules x.
-package rules

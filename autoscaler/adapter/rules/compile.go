@@ -32,11 +32,11 @@ func (c *compiler) notice(field, problem, cure string) {
 
 func (c *compiler) place(field, problem, cure string) Fault {
 	path := join(c.path, field)
-	return Fault{File: c.file, Line: c.at(path), Path: path, Problem: problem, Cure: cure}
+	return Fault{File: c.file, Line: lineOf(c.lines, path), Path: path, Problem: problem, Cure: cure}
 }
 
 func (c *compiler) compile(source discoveryRule, external bool) *Rule {
-	r := &Rule{File: c.file, Line: c.at(c.path), Path: c.path, External: external, source: source, lines: c.lines, namespaced: true}
+	r := &Rule{File: c.file, Line: lineOf(c.lines, c.path), Path: c.path, External: external, source: source, lines: c.lines, namespaced: true}
 	if source.Resources.Namespaced != nil {
 		r.namespaced = *source.Resources.Namespaced
 	}
@@ -136,23 +136,10 @@ func (c *compiler) resources(r *Rule) {
 	if source.Template != "" {
 		c.labelTemplate(r, source.Template)
 	}
-	switch {
-	case !r.External && source.Template == "" && len(source.Overrides) == 0:
+	if !r.External && source.Template == "" && len(source.Overrides) == 0 {
 		c.notice("resources", "no label stands for an object, so that the rule serves nothing",
 			`say which do, as in overrides: {namespace: {resource: namespace}, pod: {resource: pod}}`)
-	case r.External && r.namespaced && source.Template == "" && !mapsNamespace(source.Overrides):
-		c.notice("resources", "no label stands for the namespace, so that every read fails",
-			"set namespaced: false, or overrides: {namespace: {resource: namespace}}")
 	}
-}
-
-func mapsNamespace(overrides map[string]groupResource) bool {
-	for _, target := range overrides {
-		if target.Group == "" && (target.Resource == "namespace" || target.Resource == "namespaces") {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *compiler) labelTemplate(r *Rule, source string) {

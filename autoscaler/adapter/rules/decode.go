@@ -32,10 +32,10 @@ func (d *decoder) line(node *yaml.Node) int {
 	return node.Line + d.shift
 }
 
-// at returns the line of a field, or of the nearest field around it.
-func (d *decoder) at(path string) int {
+// lineOf returns the line of a field, or of the nearest field around it.
+func lineOf(lines map[string]int, path string) int {
 	for {
-		if line, ok := d.lines[path]; ok || path == "" {
+		if line, ok := lines[path]; ok || path == "" {
 			return line
 		}
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]

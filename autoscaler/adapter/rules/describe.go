@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,8 +54,9 @@ func Describe(set *Set, mapper Mapper, series map[*Rule][]Series) *Description {
 		namer, faults := rule.Bind(mapper)
 		d.Faults = append(d.Faults, faults...)
 		metrics := namer.Discover(series[rule])
+		found := metrics
 		if len(series[rule]) == 0 {
-			metrics = namer.sample()
+			metrics, found = namer.sample()
 		}
 		description := RuleDescription{Rule: rule}
 		for _, metric := range metrics {
@@ -63,9 +66,9 @@ func Describe(set *Set, mapper Mapper, series map[*Rule][]Series) *Description {
 		}
 		d.Rules = append(d.Rules, description)
 		if rule.External {
-			external = append(external, metrics)
+			external = append(external, found)
 		} else {
-			custom = append(custom, metrics)
+			custom = append(custom, found)
 		}
 	}
 	_, ofCustom := Merge(custom...)
@@ -78,15 +81,28 @@ func Describe(set *Set, mapper Mapper, series map[*Rule][]Series) *Description {
 }
 
 // sample makes up the metrics of a rule of which no series are known: about each resource that has a label of
-// its own, and where a template makes the labels, about namespaces and pods.
-func (n *Namer) sample() []Metric {
-	s := Series{Name: n.fixedName()}
-	name, ok := n.Name(s.Name)
-	if !ok || !n.Accepts(s.Name) {
-		name = "(depends on the series)"
+// its own, and where a template makes the labels, about namespaces and pods. It also returns those that there
+// are as soon as there are any series.
+func (n *Namer) sample() (all, certain []Metric) {
+	series, fixed := n.fixedName()
+	name, ok := n.Name(series)
+	if !fixed || !ok || !n.Accepts(series) {
+		name, fixed = "(depends on the series)", false
 	}
+	for _, resource := range n.sampleResources() {
+		info := Info{Name: name, Resource: resource, Namespaced: !n.External && !rootScoped[resource]}
+		all = append(all, Metric{Info: info, Series: series, Namer: n})
+	}
+	slices.SortFunc(all, func(a, b Metric) int { return a.compare(b.Info) })
+	if fixed {
+		certain = all
+	}
+	return all, certain
+}
+
+func (n *Namer) sampleResources() []schema.GroupResource {
 	if n.External {
-		return []Metric{{Info: Info{Name: name}, Series: s.Name, Namer: n}}
+		return []schema.GroupResource{{}}
 	}
 	resources := map[schema.GroupResource]bool{}
 	for resource := range n.labelOf {
@@ -95,25 +111,20 @@ func (n *Namer) sample() []Metric {
 	if n.label != nil {
 		resources[namespaces], resources[schema.GroupResource{Resource: "pods"}] = true, true
 	}
-	var metrics []Metric
-	for resource := range resources {
-		metrics = append(metrics, Metric{Info: Info{Name: name, Resource: resource, Namespaced: !rootScoped[resource]}, Series: s.Name, Namer: n})
-	}
-	slices.SortFunc(metrics, func(a, b Metric) int { return a.Info.compare(b.Info) })
-	return metrics
+	return slices.Collect(maps.Keys(resources))
 }
 
-// fixedName is the metric that the rule's series must have, where it names one.
-func (n *Namer) fixedName() string {
+// fixedName is the metric that the rule's series must have, false where it may be any of several.
+func (n *Namer) fixedName() (string, bool) {
 	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(n.Match())
 	if err == nil {
 		for _, m := range matchers {
 			if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
-				return m.Value
+				return m.Value, true
 			}
 		}
 	}
-	return sampleSeries
+	return sampleSeries, false
 }
 
 func exampleOf(metric Metric) Example {
@@ -131,17 +142,20 @@ func exampleOf(metric Metric) Example {
 // judge notes what is wrong with a query, which no more than its text can show.
 func (d *Description) judge(rule *Rule, e Example) {
 	path := rule.Path + ".metricsQuery"
-	fault := Fault{File: rule.File, Line: rule.lines[path], Path: path}
-	if e.Failure != nil {
-		fault.Problem, fault.Cure = e.Failure.Error(), "give resources an override for it, or a template"
-		if rule.External {
-			fault.Cure += ", or set namespaced: false"
-		}
+	fault := Fault{File: rule.File, Line: rule.line(path), Path: path}
+	switch {
+	case errors.Is(e.Failure, errNoTemplate): // which Bind has told
+		return
+	case e.Failure != nil:
+		fault.Problem, fault.Cure = e.Failure.Error(), "mend the template"
 		d.Faults = append(d.Faults, fault)
 		return
 	}
 	if _, err := parser.NewParser(parser.Options{EnableExperimentalFunctions: true}).ParseExpr(e.Query); err != nil {
 		fault.Problem, fault.Cure = fmt.Sprintf("Prometheus refuses what it makes: %v", err), "mend the PromQL: "+e.Query
+		if rule.External {
+			fault.Cure += ` (<<.LabelMatchers>> is empty where nothing is selected: put a comma only before it, as in {job="x",<<.LabelMatchers>>})`
+		}
 		d.Faults = append(d.Faults, fault)
 	}
 }
@@ -190,7 +204,10 @@ func (e Example) String() string {
 		fmt.Fprintf(&b, "    alone %v\n", e.Alone)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "    table %s by %s\n", e.Table.Expr, strings.Join(e.Table.Keys(), ", "))
+	fmt.Fprintf(&b, "    table %s\n", e.Table.Expr)
+	if keys := e.Table.Keys(); len(keys) > 0 {
+		fmt.Fprintf(&b, "    rows  %s\n", strings.Join(keys, ", "))
+	}
 	if e.Table.Else != "" {
 		fmt.Fprintf(&b, "    else  %s\n", e.Table.Else)
 	}

@@ -27,7 +27,7 @@ func Parse(name string, data []byte) *Set {
 	switch {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		d.syntax(err)
+		d.syntax(err, data)
 	default:
 		d.document(document.Content[0], set)
 		if err := documents.Decode(&document); !errors.Is(err, io.EOF) {
@@ -45,7 +45,7 @@ func Parse(name string, data []byte) *Set {
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 // syntax turns an error of the YAML parser, which hides all rules, into a fault.
-func (d *decoder) syntax(err error) {
+func (d *decoder) syntax(err error, text []byte) {
 	f := Fault{
 		File: d.file, Line: d.folded, Problem: err.Error(),
 		Cure: "mend the YAML; PromQL with double quotes is best put in single quotes, or after a bar and a line break",
@@ -53,10 +53,29 @@ func (d *decoder) syntax(err error) {
 	if parts := yamlError.FindStringSubmatch(err.Error()); parts != nil {
 		f.Problem = "is not YAML: " + parts[2]
 		if line, err := strconv.Atoi(parts[1]); err == nil && d.folded == 0 {
-			f.Line = line + d.shift
+			f.Line = brokenLine(text, line) + d.shift
 		}
 	}
 	d.faults = append(d.faults, f)
+}
+
+// maxBroken bounds the files in which the very line is looked for, by their bytes: each line is a try.
+const maxBroken = 1 << 16
+
+// brokenLine is the line after the longest stretch from the beginning that is YAML: the parser tells where the
+// list or the fields began that it could not finish.
+func brokenLine(text []byte, told int) int {
+	if len(text) > maxBroken {
+		return told
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	for end := len(lines) - 1; end >= told; end-- {
+		var ignored yaml.Node
+		if yaml.Unmarshal(bytes.Join(lines[:end], nil), &ignored) == nil {
+			return end + 1
+		}
+	}
+	return told
 }
 
 func (d *decoder) document(node *yaml.Node, set *Set) {
@@ -110,7 +129,7 @@ func (d *decoder) configMap(document, data *yaml.Node, set *Set) {
 	}
 	var inner yaml.Node
 	if err := yaml.Unmarshal([]byte(text.Value), &inner); err != nil {
-		d.syntax(err)
+		d.syntax(err, []byte(text.Value))
 		return
 	}
 	if len(inner.Content) > 0 {
@@ -122,12 +141,12 @@ func (d *decoder) configMap(document, data *yaml.Node, set *Set) {
 func (d *decoder) resourceRules(source *resourceRules, set *Set) {
 	if _, err := model.ParseDuration(source.Window); source.Window != "" && err != nil {
 		d.faults = append(d.faults, Fault{
-			File: d.file, Line: d.at("resourceRules.window"), Path: "resourceRules.window",
+			File: d.file, Line: lineOf(d.lines, "resourceRules.window"), Path: "resourceRules.window",
 			Problem: fmt.Sprintf("%q is no duration", source.Window), Cure: "write one such as 5m",
 		})
 	}
 	set.Notices = append(set.Notices, Fault{
-		File: d.file, Line: d.at("resourceRules"), Path: "resourceRules",
+		File: d.file, Line: lineOf(d.lines, "resourceRules"), Path: "resourceRules",
 		Problem: "metrics.k8s.io is not served here", Cure: "use metrics-server for CPU and memory",
 	})
 }

@@ -24,13 +24,13 @@ type Namer struct {
 }
 
 // Bind looks up the resources that a rule names. A resource that the mapper does not know is a fault; the rule
-// serves the others.
+// serves the others. So is a rule that cannot name the namespace of what it serves: each read of it will fail.
 func (r *Rule) Bind(mapper Mapper) (*Namer, []Fault) {
 	n := &Namer{Rule: r, mapper: mapper, resources: map[string]schema.GroupResource{}, labelOf: map[schema.GroupResource]string{}}
 	var faults []Fault
 	for _, label := range slices.Sorted(maps.Keys(r.source.Resources.Overrides)) {
 		path := r.Path + ".resources.overrides[" + label + "]"
-		fault := Fault{File: r.File, Line: r.lines[path], Path: path}
+		fault := Fault{File: r.File, Line: r.line(path), Path: path}
 		source := r.source.Resources.Overrides[label]
 		resource, err := normalize(mapper, schema.GroupResource{Group: source.Group, Resource: source.Resource})
 		if err != nil {
@@ -48,7 +48,28 @@ func (r *Rule) Bind(mapper Mapper) (*Namer, []Fault) {
 		}
 		n.labelOf[resource] = label
 	}
+	if _, err := n.Label(namespaces); err != nil && n.needsNamespace() {
+		path := r.Path + ".resources"
+		fault := Fault{File: r.File, Line: r.line(path), Path: path, Problem: "no label stands for the namespace, so that every read fails"}
+		fault.Cure = "write overrides: {namespace: {resource: namespace}}"
+		if r.External {
+			fault.Cure += ", or namespaced: false"
+		}
+		faults = append(faults, fault)
+	}
 	return n, faults
+}
+
+func (n *Namer) needsNamespace() bool {
+	if n.External {
+		return n.namespaced
+	}
+	for resource := range n.labelOf {
+		if !rootScoped[resource] {
+			return true
+		}
+	}
+	return false
 }
 
 // String is the resource as kubectl takes it.

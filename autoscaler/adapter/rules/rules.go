@@ -33,7 +33,7 @@ type Rule struct {
 	External bool
 
 	source     discoveryRule
-	lines      map[string]int // of the file, by path
+	lines      map[string]int // of all fields of the file, by path
 	filters    []filter
 	matches    *regexp.Regexp
 	as         string
@@ -44,6 +44,8 @@ type Rule struct {
 	label  *template.Template // nil: only overrides map labels
 	labels *regexp.Regexp     // what the template makes, with groups named resource and group
 }
+
+func (r *Rule) line(path string) int { return lineOf(r.lines, path) }
 
 // Match is the selector of the series that the rule is about, for match[] of /api/v1/series.
 func (r *Rule) Match() string { return r.source.SeriesQuery }

@@ -91,7 +91,7 @@ func opaqueScope(node parse.Node) error {
 	case *parse.WithNode:
 		branch = &node.BranchNode
 	}
-	field, ok := sole(branch.Pipe).(*parse.FieldNode)
+	field, ok := operand(branch.Pipe).(*parse.FieldNode)
 	if !ok || !slices.Contains(fixed, field.Ident[0]) {
 		return fmt.Errorf("the template ranges over %s", branch.Pipe)
 	}
@@ -116,10 +116,13 @@ func opaqueScope(node parse.Node) error {
 // printed reports whether an action is <<.LabelMatchers>> or <<index .LabelValuesByName "label">>, or prints
 // something fixed.
 func printed(action *parse.ActionNode) bool {
-	if field, ok := sole(action.Pipe).(*parse.FieldNode); ok {
+	if len(action.Pipe.Decl) > 0 {
+		return false
+	}
+	if field, ok := operand(action.Pipe).(*parse.FieldNode); ok {
 		return len(field.Ident) == 1 && field.Ident[0] != "LabelValuesByName"
 	}
-	if len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Cmds[0].Args) != 3 {
+	if len(action.Pipe.Cmds) != 1 || len(action.Pipe.Cmds[0].Args) != 3 {
 		return false
 	}
 	args := action.Pipe.Cmds[0].Args
@@ -129,9 +132,9 @@ func printed(action *parse.ActionNode) bool {
 	return isFunction && isField && isText && function.Ident == "index" && slices.Equal(field.Ident, []string{"LabelValuesByName"})
 }
 
-// sole is the only operand of a pipeline, nil where there is more.
-func sole(pipe *parse.PipeNode) parse.Node {
-	if pipe == nil || len(pipe.Decl) > 0 || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 1 {
+// operand is the only one of a pipeline, nil where there is more.
+func operand(pipe *parse.PipeNode) parse.Node {
+	if pipe == nil || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 1 {
 		return nil
 	}
 	return pipe.Cmds[0].Args[0]

@@ -10,7 +10,7 @@ import (
 
 // BuiltIn is a Mapper for where no cluster can be asked: it knows the resources of Kubernetes itself. Where
 // groups have one of the same name, the core group's goes first, as a cluster's own discovery has it.
-func BuiltIn() Mapper {
+func BuiltIn() meta.RESTMapper {
 	versions := scheme.Scheme.PrioritizedVersionsAllGroups()
 	mapper := meta.NewDefaultRESTMapper(versions)
 	known := map[schema.GroupKind]bool{}

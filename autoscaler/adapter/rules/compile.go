@@ -13,30 +13,27 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/rulefile"
 )
 
-// compiler makes a rule of its source. What is wrong goes to the faults of the decoder.
+// compiler makes a rule of its source. What is wrong goes to the faults of the set.
 type compiler struct {
-	*decoder
-	path string
-	set  *Set
+	document *rulefile.Document
+	path     string
+	set      *Set
 }
 
 func (c *compiler) wrong(field, problem, cure string) {
-	c.faults = append(c.faults, c.place(field, problem, cure))
+	c.set.Faults = append(c.set.Faults, c.document.Fault(c.path+"."+field, problem, cure))
 }
 
 func (c *compiler) notice(field, problem, cure string) {
-	c.set.Notices = append(c.set.Notices, c.place(field, problem, cure))
+	c.set.Notices = append(c.set.Notices, c.document.Fault(c.path+"."+field, problem, cure))
 }
 
-func (c *compiler) place(field, problem, cure string) Fault {
-	path := join(c.path, field)
-	return Fault{File: c.file, Line: lineOf(c.lines, path), Path: path, Problem: problem, Cure: cure}
-}
-
-func (c *compiler) compile(source discoveryRule, external bool) *Rule {
-	r := &Rule{File: c.file, Line: lineOf(c.lines, c.path), Path: c.path, External: external, source: source, lines: c.lines, namespaced: true}
+func (c *compiler) compile(source rulefile.DiscoveryRule, external bool) *Rule {
+	r := &Rule{Path: c.path, External: external, document: c.document, source: source, namespaced: true}
 	if source.Resources.Namespaced != nil {
 		r.namespaced = *source.Resources.Namespaced
 	}

@@ -105,8 +105,16 @@ func Merge(discovered ...[]Metric) ([]Metric, []Conflict) {
 	for i := range conflicts {
 		conflicts[i].Served = served[conflicts[i].Hidden.Info]
 	}
-	slices.SortStableFunc(conflicts, func(a, b Conflict) int { return a.Served.Info.compare(b.Served.Info) })
-	return slices.SortedFunc(maps.Values(served), func(a, b Metric) int { return a.Info.compare(b.Info) }), conflicts
+	slices.SortStableFunc(conflicts, func(a, b Conflict) int { return a.Served.compare(b.Served.Info) })
+	return slices.SortedFunc(maps.Values(served), func(a, b Metric) int { return a.compare(b.Info) }), conflicts
+}
+
+// String is the resource and the name, as in pods/http_requests; external metrics have no resource.
+func (i Info) String() string {
+	if i.Resource.Resource == "" {
+		return i.Name
+	}
+	return i.Resource.String() + "/" + i.Name
 }
 
 func (i Info) compare(other Info) int {

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -30,7 +29,7 @@ import (
 func cluster() meta.RESTMapper {
 	others := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: "cheese.io", Version: "v1"}})
 	others.Add(schema.GroupVersionKind{Group: "cheese.io", Version: "v1", Kind: "Brand"}, meta.RESTScopeNamespace)
-	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{BuiltIn().(meta.RESTMapper), others}}
+	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{BuiltIn(), others}}
 }
 
 // read gives both the same file. Ours also takes a ConfigMap.
@@ -349,63 +348,5 @@ func TestRandomRulesMakeTheSame(t *testing.T) {
 	}
 	if t.Logf("%d served, %d refused", served, refused); served < 500 || refused < 500 {
 		t.Errorf("%d rules were served and %d refused: too few to tell", served, refused)
-	}
-}
-
-// TestYAMLIsReadTheSame compares how both read odd ways to write the same thing.
-func TestYAMLIsReadTheSame(t *testing.T) {
-	const rule = "- seriesQuery: up\n  metricsQuery: up\n"
-	for name, text := range map[string]string{
-		"nothing":                 "",
-		"a comment":               "# nothing\n",
-		"null":                    "rules:\n",
-		"null fields":             "rules:\n" + rule + "  name:\n  resources: ~\n  seriesFilters: null\n",
-		"a null text":             "rules:\n" + rule + "  name: {as: ~, matches: null}\n",
-		"numbers and dates":       "rules:\n" + rule + "  name: {as: 2001-01-01, matches: 0x10}\n",
-		"yes for true":            "rules:\n" + rule + "  resources: {namespaced: yes}\n",
-		"off for false":           "rules:\n" + rule + "  resources: {namespaced: off}\n",
-		"a word for true":         "rules:\n" + rule + "  resources: {namespaced: perhaps}\n",
-		"quoted truth":            "rules:\n" + rule + "  resources: {namespaced: 'true'}\n",
-		"folded":                  "rules:\n- seriesQuery: >-\n    up\n  metricsQuery: sum(up)\n    by (x)\n",
-		"an alias":                "rules:\n- &a\n  seriesQuery: up\n  metricsQuery: up\n- *a\n",
-		"a merge":                 "rules:\n- &a\n  seriesQuery: up\n  metricsQuery: up\n- <<: *a\n  name: {as: x}\n",
-		"a list merged":           "rules:\n- &a {seriesQuery: up}\n- &b {metricsQuery: up, seriesQuery: no}\n- <<: [*a, *b]\n",
-		"merged into itself":      "rules:\n- &a\n  seriesQuery: up\n  metricsQuery: up\n  <<: *a\n",
-		"a typo":                  "rules:\n" + rule + "  seriesFilter: []\n",
-		"a typo at the top":       "rule: []\n",
-		"a field twice":           "rules:\n" + rule + "  seriesQuery: down\n",
-		"a list for a text":       "rules:\n- seriesQuery: [up]\n  metricsQuery: up\n",
-		"a text for a list":       "rules: up\n",
-		"a text for fields":       "rules:\n" + rule + "  name: up\n",
-		"a list at the top":       "- up\n",
-		"a text at the top":       "up\n",
-		"a second document":       "rules:\n" + rule + "---\nrules: 5\n",
-		"an unfinished quotation": "rules:\n- seriesQuery: 'up\n",
-		"a tab":                   "rules:\n\t- seriesQuery: up\n",
-		"a window that is none":   "resourceRules: {window: soon}\n",
-		"a window":                "resourceRules: {window: 1h30m}\n",
-		"binary":                  "rules:\n" + rule + "  name: {as: !!binary aGVsbG8=}\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			set, theirs, err := read(t, text)
-			if name == "a list merged" { // whose first rules lack a query, which only we mind
-				set.Faults = slices.DeleteFunc(set.Faults, func(f Fault) bool { return f.Problem == "is missing" })
-			}
-			if (err != nil) != (len(set.Faults) > 0) {
-				t.Fatalf("got faults %v, prometheus-adapter says %v", set.Faults, err)
-			}
-			if err != nil || name == "a list merged" {
-				return
-			}
-			for i, rule := range set.Custom {
-				want := theirs.Rules[i]
-				got := rule.source
-				if got.SeriesQuery != want.SeriesQuery || got.MetricsQuery != want.MetricsQuery ||
-					got.Name != (nameMapping{want.Name.Matches, want.Name.As}) ||
-					fmt.Sprint(rule.namespaced) != fmt.Sprint(want.Resources.Namespaced == nil || *want.Resources.Namespaced) {
-					t.Errorf("got %+v, want %+v", got, want)
-				}
-			}
-		})
 	}
 }

@@ -104,7 +104,7 @@ func (n *Namer) matchers(r Request) (list []matcher, groupBy []string, err error
 	return append(list, m), []string{label}, nil
 }
 
-var errCompares = errors.New("Prometheus compares no labels by size")
+var errCompares = errors.New("labels cannot be compared by size in PromQL")
 
 func selectorMatchers(selector labels.Selector) ([]matcher, error) {
 	if selector == nil {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,33 +30,28 @@ func (r *Rule) Bind(mapper Mapper) (*Namer, []Fault) {
 	n := &Namer{Rule: r, mapper: mapper, resources: map[string]schema.GroupResource{}, labelOf: map[schema.GroupResource]string{}}
 	var faults []Fault
 	for _, label := range slices.Sorted(maps.Keys(r.source.Resources.Overrides)) {
-		path := r.Path + ".resources.overrides[" + label + "]"
-		fault := Fault{File: r.File, Line: r.line(path), Path: path}
-		source := r.source.Resources.Overrides[label]
-		resource, err := normalize(mapper, schema.GroupResource{Group: source.Group, Resource: source.Resource})
+		field := "resources.overrides[" + label + "]"
+		source := schema.GroupResource(r.source.Resources.Overrides[label])
+		resource, err := normalize(mapper, source)
 		if err != nil {
-			fault.Problem = fmt.Sprintf("the API server does not serve %s: %v", source, err)
-			fault.Cure = "mend the name or the group, or install what brings the resource"
-			faults = append(faults, fault)
+			faults = append(faults, r.Fault(field, fmt.Sprintf("the API server does not serve %s: %v", source, err),
+				"mend the name or the group, or install what brings the resource"))
 			continue
 		}
 		n.resources[label] = resource
 		if earlier, twice := n.labelOf[resource]; twice {
-			fault.Problem = fmt.Sprintf("%s and %s both stand for %s", earlier, label, resource)
-			fault.Cure = "keep one of them: prometheus-adapter takes either at random, here it is " + earlier
-			faults = append(faults, fault)
+			faults = append(faults, r.Fault(field, fmt.Sprintf("%s and %s both stand for %s", earlier, label, resource),
+				"keep one of them: prometheus-adapter takes either at random, here it is "+earlier))
 			continue
 		}
 		n.labelOf[resource] = label
 	}
 	if _, err := n.Label(namespaces); err != nil && n.needsNamespace() {
-		path := r.Path + ".resources"
-		fault := Fault{File: r.File, Line: r.line(path), Path: path, Problem: "no label stands for the namespace, so that every read fails"}
-		fault.Cure = "write overrides: {namespace: {resource: namespace}}"
+		cure := "write overrides: {namespace: {resource: namespace}}"
 		if r.External {
-			fault.Cure += ", or namespaced: false"
+			cure += ", or namespaced: false"
 		}
-		faults = append(faults, fault)
+		faults = append(faults, r.Fault("resources", "no label stands for the namespace, so that every read fails", cure))
 	}
 	return n, faults
 }
@@ -72,11 +68,6 @@ func (n *Namer) needsNamespace() bool {
 	return false
 }
 
-// String is the resource as kubectl takes it.
-func (g groupResource) String() string {
-	return schema.GroupResource{Group: g.Group, Resource: g.Resource}.String()
-}
-
 // normalize gives a resource its plural and, where it has none, its group.
 func normalize(mapper Mapper, resource schema.GroupResource) (schema.GroupResource, error) {
 	full, err := mapper.ResourceFor(resource.WithVersion(""))
@@ -88,6 +79,15 @@ func normalize(mapper Mapper, resource schema.GroupResource) (schema.GroupResour
 	}
 	return full.GroupResource(), nil
 }
+
+var (
+	namespaces = schema.GroupResource{Resource: "namespaces"}
+	pods       = schema.GroupResource{Resource: "pods"}
+	rootScoped = map[schema.GroupResource]bool{namespaces: true, {Resource: "nodes"}: true, {Resource: "persistentvolumes"}: true}
+)
+
+// ErrNoLabel says that a rule has no label for a resource.
+var ErrNoLabel = errors.New("resources has neither an override for it nor a template")
 
 // Label returns the label that names objects of a resource, which is in its plural form.
 func (n *Namer) Label(resource schema.GroupResource) (string, error) {
@@ -106,7 +106,7 @@ var group = strings.NewReplacer(".", "_", "-", "_")
 
 func (n *Namer) templateLabel(resource schema.GroupResource) (string, error) {
 	if n.label == nil {
-		return "", errNoTemplate
+		return "", ErrNoLabel
 	}
 	singular, err := n.mapper.ResourceSingularizer(resource.Resource)
 	if err != nil {

@@ -163,24 +163,3 @@ func TestPlaceholdersAreFound(t *testing.T) {
 		t.Errorf("got %+v, %v", table, err)
 	}
 }
-
-func TestFaultNamesItsPlace(t *testing.T) {
-	for want, fault := range map[string]Fault{
-		"f: p":                {File: "f", Problem: "p"},
-		"f:3: rules[0]: p: c": {File: "f", Line: 3, Path: "rules[0]", Problem: "p", Cure: "c"},
-	} {
-		if got := fault.String(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-// TestAliasesDoNotExpandWithoutBound reads a small file that stands for billions of values.
-func TestAliasesDoNotExpandWithoutBound(t *testing.T) {
-	var text strings.Builder
-	text.WriteString("x: &f [{is: a}" + strings.Repeat(", {is: a}", 2000) + "]\nrules:\n- &r {seriesQuery: up, seriesFilters: *f, metricsQuery: up}\n" + strings.Repeat("- *r\n", 2000))
-	set := Parse("rules.yaml", []byte(text.String()))
-	if !slices.ContainsFunc(set.Faults, func(f Fault) bool { return strings.Contains(f.Problem, "too many values") }) {
-		t.Errorf("got %d rules and %d faults", len(set.Custom), len(set.Faults))
-	}
-}

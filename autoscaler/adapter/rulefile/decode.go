@@ -1,4 +1,4 @@
-package rules
+package rulefile
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 )
 
 // maxNodes bounds the values that a file may expand to: aliases of aliases grow without bound.
-const maxNodes = 1_000_000
+const maxNodes = 200_000
 
 // decoder reads YAML nodes into structs by their yaml tags. It goes on after a fault, so that one typo hides
 // no other, and remembers where each field is.
@@ -51,11 +51,7 @@ func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	d.nodes++
-	if d.nodes >= maxNodes {
-		if d.nodes == maxNodes {
-			d.fault(node, path, "the file expands to too many values", "write out what the aliases stand for")
-		}
+	if d.exhausted(node, path) {
 		return
 	}
 	d.lines[path] = d.line(node)
@@ -77,6 +73,14 @@ func (d *decoder) decode(node *yaml.Node, into reflect.Value, path string) {
 	default:
 		d.scalar(node, into, path)
 	}
+}
+
+func (d *decoder) exhausted(node *yaml.Node, path string) bool {
+	d.nodes++
+	if d.nodes == maxNodes {
+		d.fault(node, path, "the file expands to too many values", "write out what the aliases stand for")
+	}
+	return d.nodes >= maxNodes
 }
 
 var kinds = map[yaml.Kind]string{yaml.MappingNode: "fields", yaml.SequenceNode: "a list", yaml.ScalarNode: "a text"}
@@ -129,7 +133,9 @@ func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
 	if into.Kind() == reflect.Map {
 		into.Set(reflect.MakeMap(into.Type()))
 	}
-	for key, value := range d.entries(node, path, nil) {
+	entries := d.entries(node, path, nil)
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		value := entries[key]
 		if into.Kind() == reflect.Map {
 			element := reflect.New(into.Type().Elem()).Elem()
 			d.decode(value, element, path+"["+key+"]")
@@ -145,34 +151,22 @@ func (d *decoder) mapping(node *yaml.Node, into reflect.Value, path string) {
 	}
 }
 
-// entries yields the keys of a mapping with their values in the order of the file, after those that it merges in.
-func (d *decoder) entries(node *yaml.Node, path string, merging []*yaml.Node) func(func(string, *yaml.Node) bool) {
-	return func(yield func(string, *yaml.Node) bool) {
-		own := map[string]bool{}
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			key := node.Content[i]
-			if key.Tag != "!!merge" && own[key.Value] {
-				d.fault(key, join(path, key.Value), "is given twice", "keep one of them")
-			}
-			own[key.Value] = true
+// entries are the fields of a mapping, its own and those that it merges in.
+func (d *decoder) entries(node *yaml.Node, path string, merging []*yaml.Node) map[string]*yaml.Node {
+	own, merged := map[string]*yaml.Node{}, map[string]*yaml.Node{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if key.Tag == "!!merge" {
+			d.merge(value, path, append(merging, node), merged)
+			continue
 		}
-		merged := map[string]*yaml.Node{}
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Tag == "!!merge" {
-				d.merge(node.Content[i+1], path, append(merging, node), merged)
-			}
+		if own[key.Value] != nil {
+			d.fault(key, join(path, key.Value), "is given twice", "keep one of them")
 		}
-		for _, key := range slices.Sorted(maps.Keys(merged)) {
-			if !own[key] && !yield(key, merged[key]) {
-				return
-			}
-		}
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Tag != "!!merge" && !yield(node.Content[i].Value, node.Content[i+1]) {
-				return
-			}
-		}
+		own[key.Value] = value
 	}
+	maps.Copy(merged, own)
+	return merged
 }
 
 // merge collects what "<<: *alias" brings in.

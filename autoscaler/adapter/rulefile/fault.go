@@ -1,4 +1,4 @@
-package rules
+package rulefile
 
 import (
 	"cmp"
@@ -32,8 +32,8 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// sortFaults orders faults as a reader meets them in the file.
-func sortFaults(faults []Fault) {
+// Sort orders faults as a reader meets them in the file.
+func Sort(faults []Fault) {
 	slices.SortStableFunc(faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Path, b.Path))
 	})

@@ -142,7 +142,7 @@ func (r *Report) String() string {
 
 // String is a line for the metric and for each query.
 func (e Example) String() string {
-	lines := []string{"  metric  " + e.Metric.Info.String()}
+	lines := []string{"  metric  " + e.Metric.String()}
 	add := func(what, value string) {
 		if value != "" {
 			lines = append(lines, "    "+what+value)

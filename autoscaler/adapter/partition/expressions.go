@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -28,31 +29,46 @@ const bucket = "le"
 
 // selector lets a selector match all values of the keys.
 func (w *widener) selector(e *parser.VectorSelector) (part, error) {
-	if !slices.ContainsFunc(e.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == labels.MetricName && m.Type == labels.MatchEqual }) {
-		return part{}, fmt.Errorf("%s may select more than one metric, and their samples collide", e)
-	}
 	matchers := make([]*labels.Matcher, 0, len(e.LabelMatchers))
-	found := set{}
+	found, named := set{}, false
 	for _, m := range e.LabelMatchers {
-		i := slices.IndexFunc(w.keys, func(key Key) bool { return key.Label == m.Name && key.Placeholder == m.Value })
-		if i < 0 {
+		named = named || m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual
+		asked, err := w.asks(m)
+		if err != nil {
+			return part{}, err
+		}
+		if !asked {
 			matchers = append(matchers, m)
 			continue
 		}
-		if m.Type != labels.MatchEqual && (m.Type != labels.MatchRegexp || !w.keys[i].Regexp) {
-			return part{}, fmt.Errorf("%s%s is not an equality", m.Name, m.Type)
-		}
-		w.regexp = w.regexp || m.Type == labels.MatchRegexp
 		if !found.has(m.Name) {
 			matchers = append(matchers, labels.MustNewMatcher(labels.MatchNotEqual, m.Name, ""))
 		}
 		found[m.Name] = struct{}{}
+	}
+	if !named {
+		return part{}, fmt.Errorf("%s may select more than one metric, and their samples collide", e)
 	}
 	if missing := w.labels.minus(found); len(missing) > 0 {
 		return part{}, fmt.Errorf("a selector of %s asks for some of the labels only, not for %q", e.Name, missing.sorted())
 	}
 	e.LabelMatchers = matchers
 	return part{keyed: true, added: set{}}, nil
+}
+
+// asks reports whether a matcher asks for the value of a key.
+func (w *widener) asks(m *labels.Matcher) (bool, error) {
+	i := slices.IndexFunc(w.keys, func(key Key) bool { return key.Label == m.Name && key.Placeholder == m.Value })
+	switch {
+	case i < 0:
+		return false, nil
+	case m.Type == labels.MatchEqual:
+		return true, nil
+	case m.Type == labels.MatchRegexp && w.keys[i].Regexp:
+		w.regexp = true
+		return true, nil
+	}
+	return false, fmt.Errorf("%s%s is not an equality", m.Name, m.Type)
 }
 
 func (w *widener) subquery(e *parser.SubqueryExpr) (part, error) {
@@ -146,41 +162,50 @@ func (w *widener) match(e *parser.BinaryExpr, left, right part) (part, error) {
 	if w.regexp && w.labels.within(named) != m.On {
 		return part{}, fmt.Errorf("%q may match samples of objects whose names match each other: match them by %q", e.Op, w.labels.sorted())
 	}
+	m.MatchingLabels = named.minus(w.labels).sorted()
 	if m.On {
-		m.MatchingLabels = append(w.labels.sorted(), named.minus(w.labels).sorted()...)
-	} else {
-		m.MatchingLabels = named.minus(w.labels).sorted()
-	}
-	unique := func(p part) bool {
-		if m.On {
-			return p.labels != nil && p.labels.within(named)
-		}
-		return len(named.minus(w.labels)) == 0 || p.labels != nil && p.labels.within(p.labels.minus(named))
-	}
-	switch m.Card {
-	case parser.CardManyToMany:
-		if e.Op == parser.LOR {
-			return part{keyed: true, added: left.added, labels: union(left.labels, right.labels), mixed: true}, nil
-		}
-		return left, nil
-	case parser.CardManyToOne:
-		return w.joined(e, left, unique(right))
-	case parser.CardOneToMany:
-		return w.joined(e, right, unique(left))
-	}
-	if !unique(left) || !unique(right) {
-		return part{}, collides(e)
+		m.MatchingLabels = append(w.labels.sorted(), m.MatchingLabels...)
 	}
 	left.mixed = left.mixed || right.mixed
-	if m.On {
-		left.added, left.labels = left.added.plus(w.labels.minus(named)), named.minus(w.labels)
+	right.mixed = left.mixed
+	switch {
+	case m.Card == parser.CardManyToOne:
+		return w.joined(e, left, unique(right, m, named))
+	case m.Card == parser.CardOneToMany:
+		return w.joined(e, right, unique(left, m, named))
+	case e.Op == parser.LOR:
+		return part{keyed: true, added: left.added, labels: union(left.labels, right.labels), mixed: true}, nil
+	case m.Card == parser.CardManyToMany:
 		return left, nil
+	case !unique(left, m, named) || !unique(right, m, named):
+		return part{}, collides(e)
 	}
-	left.added = left.added.plus(w.labels.minus(w.labels.minus(named)))
-	if left.labels != nil {
+	return w.paired(left, m.On, named), nil
+}
+
+// unique reports whether no two samples of one object share what is matched, given the labels that were named
+// for matching. Without ignoring a label none do.
+func unique(p part, m *parser.VectorMatching, named set) bool {
+	if m.On {
+		return p.labels != nil && p.labels.within(named)
+	}
+	return len(m.MatchingLabels) == 0 || p.labels != nil && len(p.labels.minus(named)) == len(p.labels)
+}
+
+// paired is the answer of one sample with one sample: it keeps the labels that were matched.
+func (w *widener) paired(left part, on bool, named set) part {
+	lost := w.labels.minus(named)
+	if !on {
+		lost = w.labels.minus(lost)
+	}
+	left.added = left.added.plus(lost)
+	switch {
+	case on:
+		left.labels = named.minus(w.labels)
+	case left.labels != nil:
 		left.labels = left.labels.minus(named)
 	}
-	return left, nil
+	return left
 }
 
 // joined is the answer of group_left and group_right: the samples of the many side, with labels of the other.
@@ -189,9 +214,11 @@ func (w *widener) joined(e *parser.BinaryExpr, many part, unique bool) (part, er
 	switch {
 	case !unique:
 		return part{}, collides(e)
+	case len(include.minus(w.labels)) < len(include):
+		return part{}, fmt.Errorf("group_left or group_right copies labels by which objects are told apart in %q", e.Op)
 	case len(include) == 0:
 		return many, nil
-	case many.labels == nil || len(include.minus(w.labels.plus(many.labels))) < len(include):
+	case many.labels == nil || len(include.minus(many.labels)) < len(include):
 		return part{}, fmt.Errorf("a label that group_left or group_right copies in %q may hide one by which samples are told apart", e.Op)
 	}
 	many.labels = many.labels.plus(include)

@@ -91,6 +91,11 @@ func (p part) lacks(label string, keys set) bool {
 	return p.labels != nil && !p.labels.has(label)
 }
 
+// bare reports whether samples of the query carry no labels.
+func (p part) bare(keys set) bool {
+	return p.labels != nil && len(p.labels) == 0 && keys.within(p.added)
+}
+
 // widener rewrites an expression in place.
 type widener struct {
 	keys   []Key
@@ -127,10 +132,7 @@ func Of(query string, keys []Key, lookup string) (Widened, error) {
 
 // top looks for "query or constant", where the constant answers for values without data.
 func (w *widener) top(expr parser.Expr, lookup string) (Widened, error) {
-	main, fallback := expr, parser.Expr(nil)
-	if binary, ok := unwrap(expr).(*parser.BinaryExpr); ok && binary.Op == parser.LOR && !w.mentioned(binary.RHS) {
-		main, fallback = binary.LHS, binary.RHS
-	}
+	main, fallback := w.split(expr)
 	p, err := w.expr(main)
 	switch {
 	case err != nil:
@@ -141,20 +143,33 @@ func (w *widener) top(expr parser.Expr, lookup string) (Widened, error) {
 		return Widened{}, fmt.Errorf("no sample of the answer has the label %s: group by <<.GroupBy>>", lookup)
 	}
 	out := Widened{Expr: main.String(), Added: p.added.sorted()}
-	if fallback == nil {
-		return out, nil
+	if fallback != nil {
+		out.Else, err = w.otherwise(p, fallback, lookup)
 	}
-	// With no labels there is at most one sample on either side of "or", and the left hides the right. A
-	// sample without the label that is looked up is not found, hidden or not.
-	without := labelsOf(fallback)
-	bare := p.labels != nil && len(p.labels) == 0 && w.labels.within(p.added)
+	return out, err
+}
+
+// split returns the sides of "query or constant"; no second one where the expression is none.
+func (w *widener) split(expr parser.Expr) (main, fallback parser.Expr) {
+	binary, ok := unwrap(expr).(*parser.BinaryExpr)
+	if !ok || binary.Op != parser.LOR || w.mentioned(binary.RHS) {
+		return expr, nil
+	}
+	return binary.LHS, binary.RHS
+}
+
+// otherwise is the query to ask where p has no answer, "" where the answer of the constant is not looked at: a
+// sample without the label that is looked up is not found. With no labels there is at most one sample on either
+// side of "or", and the left hides the right.
+func (w *widener) otherwise(p part, constant parser.Expr, lookup string) (string, error) {
+	labels := labelsOf(constant)
 	switch {
-	case without == nil, lookup == "" && (!bare || len(without) > 0), lookup != "" && without.has(lookup):
-		return Widened{}, fmt.Errorf("whether %s answers, after \"or\", is not known from the answer for all", fallback)
-	case lookup == "":
-		out.Else = fallback.String()
+	case labels != nil && lookup != "" && !labels.has(lookup):
+		return "", nil
+	case labels != nil && lookup == "" && len(labels) == 0 && p.bare(w.labels):
+		return constant.String(), nil
 	}
-	return out, nil
+	return "", fmt.Errorf("whether %s answers, after \"or\", is not known from the answer for all", constant)
 }
 
 func unwrap(expr parser.Expr) parser.Expr {
@@ -178,9 +193,7 @@ func (w *widener) expr(expr parser.Expr) (part, error) {
 	if !w.mentioned(expr) {
 		return part{labels: labelsOf(expr)}, nil
 	}
-	switch e := expr.(type) {
-	case *parser.ParenExpr:
-		return w.expr(e.Expr)
+	switch e := unwrap(expr).(type) {
 	case *parser.UnaryExpr:
 		return w.expr(e.Expr)
 	case *parser.VectorSelector:

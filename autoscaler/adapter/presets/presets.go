@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -111,31 +112,37 @@ func (a *Args) Validate(path *field.Path) field.ErrorList {
 		}
 		return field.ErrorList{field.NotSupported(path.Child("name"), a.Name, names)}
 	}
-	var errs field.ErrorList
-	invalid := func(name string, value any, detail string) {
-		errs = append(errs, field.Invalid(path.Child(name), value, detail))
-	}
-	unused := func(name string, given, known bool) {
-		if given && !known {
-			errs = append(errs, field.Forbidden(path.Child(name), "is not a parameter of "+a.Name))
+	errs := a.validateKnown(path, preset.Parameters)
+	for name, metric := range map[string]string{"metric": a.Metric, "series": a.Series} {
+		if metric != "" && !model.LegacyValidation.IsValidMetricName(metric) {
+			errs = append(errs, field.Invalid(path.Child(name), metric, "must be a name of letters, digits, underscores and colons"))
 		}
 	}
-	unused("window", a.Window.Duration != 0, preset.Parameters.Window.Duration != 0)
-	unused("quantile", a.Quantile != 0, preset.Parameters.Quantile != 0)
-	unused("series", a.Series != "", preset.Parameters.Series != "")
-	if a.Metric != "" && !model.LegacyValidation.IsValidMetricName(a.Metric) {
-		invalid("metric", a.Metric, "must be letters, digits, underscores and colons")
-	}
-	if a.Window.Duration < 0 || a.Window.Milliseconds()*1e6 != a.Window.Nanoseconds() {
-		invalid("window", a.Window, "must be some milliseconds or more")
+	if a.Window.Duration < 0 || a.Window.Duration%time.Millisecond != 0 {
+		errs = append(errs, field.Invalid(path.Child("window"), a.Window, "must be a positive number of milliseconds"))
 	}
 	if !(a.Quantile >= 0 && a.Quantile < 1) {
-		invalid("quantile", a.Quantile, "must be above 0 and below 1")
-	}
-	if a.Series != "" && !model.LegacyValidation.IsValidMetricName(a.Series) {
-		invalid("series", a.Series, "must be the name of a metric, without braces")
+		errs = append(errs, field.Invalid(path.Child("quantile"), a.Quantile, "must be above 0 and below 1"))
 	}
 	return append(errs, a.validateLabels(path, preset)...)
+}
+
+// validateKnown refuses parameters that the preset does not have.
+func (a *Args) validateKnown(path *field.Path, known Parameters) field.ErrorList {
+	var errs field.ErrorList
+	for _, parameter := range []struct {
+		name         string
+		given, known bool
+	}{
+		{"window", a.Window.Duration != 0, known.Window.Duration != 0},
+		{"quantile", a.Quantile != 0, known.Quantile != 0},
+		{"series", a.Series != "", known.Series != ""},
+	} {
+		if parameter.given && !parameter.known {
+			errs = append(errs, field.Forbidden(path.Child(parameter.name), "is not a parameter of "+a.Name))
+		}
+	}
+	return errs
 }
 
 func (a *Args) validateLabels(path *field.Path, preset Preset) field.ErrorList {
@@ -204,7 +211,7 @@ func (a Args) compile() (*rules.Set, error) {
 	if preset.External {
 		list = "externalRules"
 	}
-	rule := a.fill(preset.Rule).(map[string]any)
+	rule := a.fillAll(preset.Rule)
 	rule["name"] = map[string]any{"as": a.Metric}
 	text, err := yaml.Marshal(map[string]any{list: []any{rule}})
 	if err != nil {
@@ -213,20 +220,22 @@ func (a Args) compile() (*rules.Set, error) {
 	return rules.Parse("preset "+a.Name, text), nil
 }
 
-// fill puts the parameters into every text of a rule.
-func (a *Args) fill(value any) any {
-	switch value := value.(type) {
-	case string:
-		return parameter.ReplaceAllStringFunc(value, a.value)
-	case map[string]any:
-		filled := map[string]any{}
-		for key, v := range value {
-			filled[parameter.ReplaceAllStringFunc(key, a.value)] = a.fill(v)
+// fillAll puts the parameters into every text of a rule.
+func (a *Args) fillAll(rule map[string]any) map[string]any {
+	filled := map[string]any{}
+	for key, value := range rule {
+		switch v := value.(type) {
+		case string:
+			value = a.fill(v)
+		case map[string]any:
+			value = a.fillAll(v)
 		}
-		return filled
+		filled[a.fill(key)] = value
 	}
-	return value
+	return filled
 }
+
+func (a *Args) fill(text string) string { return parameter.ReplaceAllStringFunc(text, a.value) }
 
 func (a *Args) value(reference string) string {
 	switch name := strings.Trim(reference, "${}"); name {

@@ -82,31 +82,14 @@ func (n *Namer) Table(r Request) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{}
-	lookup := ""
-	var keys []partition.Key
-	text := n.source.MetricsQuery + r.Series
-	for _, m := range matchers {
-		text += m.label + m.value
-	}
-	for i := range matchers {
-		m := &matchers[i]
-		clash := func(other matcher) bool {
-			return other.stands > none && other.stands < selected && other.label == m.label
-		}
-		if m.stands == none || m.stands == selected && slices.ContainsFunc(matchers, clash) {
-			continue
-		}
-		m.value = placeholder(i, text)
-		m.listed = m.value
-		t.keys = append(t.keys, key{m.label, m.stands})
-		keys = append(keys, partition.Key{Label: m.label, Placeholder: m.value, Regexp: m.stands != selected})
-		if m.stands == object {
-			lookup = m.label
-		}
-	}
+	keys := t.open(matchers, n.source.MetricsQuery+r.Series)
 	query, err := n.expand(r.Series, matchers, groupBy)
 	if err != nil {
 		return nil, err
+	}
+	lookup := ""
+	if !n.External {
+		lookup = groupBy[0]
 	}
 	widened, err := partition.Of(query, keys, lookup)
 	if err != nil {
@@ -117,6 +100,29 @@ func (n *Namer) Table(r Request) (*Table, error) {
 		t.keys = slices.DeleteFunc(t.keys, func(k key) bool { return k.stands != object })
 	}
 	return t, nil
+}
+
+// open puts placeholders, which the text does not contain, for the values that differ between requests.
+func (t *Table) open(matchers []matcher, text string) []partition.Key {
+	taken := map[string]bool{}
+	for _, m := range matchers {
+		text += m.label + m.value
+		if m.stands == namespace || m.stands == object {
+			taken[m.label] = true
+		}
+	}
+	var keys []partition.Key
+	for i := range matchers {
+		m := &matchers[i]
+		if m.stands == none || m.stands == selected && taken[m.label] {
+			continue
+		}
+		m.value = placeholder(i, text)
+		m.listed = m.value
+		t.keys = append(t.keys, key{m.label, m.stands})
+		keys = append(keys, partition.Key{Label: m.label, Placeholder: m.value, Regexp: m.stands != selected})
+	}
+	return keys
 }
 
 // placeholder is a value that a text does not contain.

@@ -3,6 +3,7 @@ package presets
 import (
 	"context"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
 )
@@ -354,5 +356,32 @@ func TestCompileNamesAPresetThatIsNot(t *testing.T) {
 	set := Compile([]Args{{Name: "none"}, {Name: "kafka-lag"}})
 	if len(set.Faults) != 1 || !strings.Contains(set.Faults[0].String(), `"none"`) || len(set.External) != 1 {
 		t.Errorf("got %v and %d rules, want one fault and the other preset", set.Faults, len(set.External))
+	}
+}
+
+// TestReadme holds the example to be right and the table to be whole.
+func TestReadme(t *testing.T) {
+	content, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, preset := range All() {
+		if !strings.Contains(string(content), "`"+preset.Name+"`") || !strings.Contains(string(content), "`"+preset.Parameters.Metric+"`") {
+			t.Errorf("README.md does not name %s and its metric", preset.Name)
+		}
+	}
+	_, example, _ := strings.Cut(string(content), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	var args []Args
+	if err := yaml.UnmarshalStrict([]byte(example), &args); err != nil || len(args) != 4 {
+		t.Fatalf("the example has %d presets: %v", len(args), err)
+	}
+	for i := range args {
+		if errs := args[i].Validate(field.NewPath("presets").Index(i)); len(errs) > 0 {
+			t.Error(errs.ToAggregate())
+		}
+	}
+	if set := Compile(args); len(set.Faults)+len(set.Notices) > 0 || len(set.Custom)+len(set.External) != len(args) {
+		t.Errorf("the example compiles to %d rules with %v %v", len(set.Custom)+len(set.External), set.Faults, set.Notices)
 	}
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -161,5 +162,23 @@ func TestPlaceholdersAreFound(t *testing.T) {
 	table, err := namer.Table(Request{Series: "x", Resource: schema.GroupResource{Resource: "pods"}, Namespace: "one"})
 	if err != nil || table.Expr != `sum by (namespace, pod) (rate(x{a!="value-0-",b!="value-1--",namespace!="",pod!=""}[2m]))` {
 		t.Errorf("got %+v, %v", table, err)
+	}
+}
+
+func TestReadmeExample(t *testing.T) {
+	content, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(content), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	set := Parse("README.md", []byte(example))
+	if len(set.Faults)+len(set.Notices) > 0 || len(set.Custom) != 1 || len(set.External) != 1 {
+		t.Errorf("the example has %d and %d rules, %v %v", len(set.Custom), len(set.External), set.Faults, set.Notices)
+	}
+	for _, rule := range slices.Concat(set.Custom, set.External) {
+		if _, faults := rule.Bind(cluster()); len(faults) > 0 {
+			t.Error(faults)
+		}
 	}
 }

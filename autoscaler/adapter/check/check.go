@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/partition"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rulefile"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
 )
@@ -106,6 +107,9 @@ func (r *Report) judge(rule *rules.Rule, e Example) {
 	if e.Failure != nil {
 		r.Faults = append(r.Faults, rule.Fault("metricsQuery", e.Failure.Error(), "mend the template"))
 		return
+	}
+	if errors.Is(e.Alone, partition.ErrNotFound) {
+		r.Notices = append(r.Notices, rule.Fault("metricsQuery", fmt.Sprintf("%s finds none of its objects: %v", e.Metric, e.Alone), "group by <<.GroupBy>>"))
 	}
 	_, err := parser.NewParser(parser.Options{EnableExperimentalFunctions: true}).ParseExpr(e.Query)
 	if err == nil {

@@ -152,7 +152,7 @@ func (g grammar) grouping() string {
 
 func (g grammar) matching() string {
 	return g.pick("", "", "", " on (pod)", " on (pod,code)", " on (namespace,pod)", " ignoring (code)", " on (pod) group_left ()",
-		" on (pod) group_right (code)", " ignoring (code) group_left ()", " on (code)", " ignoring (pod)")
+		" on (pod) group_right (code)", " on (pod) group_left (namespace)", " on (pod,code) group_left (pod)", " ignoring (code) group_left ()", " on (code)", " ignoring (pod)")
 }
 
 func (g grammar) constant() string {

@@ -214,14 +214,12 @@ func (w *widener) joined(e *parser.BinaryExpr, many part, unique bool) (part, er
 	switch {
 	case !unique:
 		return part{}, collides(e)
-	case len(include.minus(w.labels)) < len(include):
-		return part{}, fmt.Errorf("group_left or group_right copies labels by which objects are told apart in %q", e.Op)
 	case len(include) == 0:
 		return many, nil
 	case many.labels == nil || len(include.minus(many.labels)) < len(include):
 		return part{}, fmt.Errorf("a label that group_left or group_right copies in %q may hide one by which samples are told apart", e.Op)
 	}
-	many.labels = many.labels.plus(include)
+	many.labels = many.labels.plus(include.minus(w.labels)) // a key has the same value on both sides
 	return many, nil
 }
 

@@ -9,6 +9,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +28,9 @@ type Key struct {
 	// looked up must then match itself alone.
 	Regexp bool
 }
+
+// ErrNotFound says that no sample of the answer has the label that it is looked up by.
+var ErrNotFound = errors.New("no sample of the answer has the label")
 
 // Widened is a query about all values of the keys.
 type Widened struct {
@@ -140,7 +144,7 @@ func (w *widener) top(expr parser.Expr, lookup string) (Widened, error) {
 	case !p.keyed:
 		return Widened{Expr: expr.String(), Constant: true}, nil
 	case lookup != "" && p.lacks(lookup, w.labels):
-		return Widened{}, fmt.Errorf("no sample of the answer has the label %s: group by <<.GroupBy>>", lookup)
+		return Widened{}, fmt.Errorf("%w %s", ErrNotFound, lookup)
 	}
 	out := Widened{Expr: main.String(), Added: p.added.sorted()}
 	if fallback != nil {

@@ -50,6 +50,14 @@ func TestOf(t *testing.T) {
 		"else what nobody finds":  {query: `sum by (pod) (a{LM}) or vector(0)`, lookup: "pod", want: Widened{Expr: `sum by (namespace, pod) (a{namespace!="",pod!=""})`, Added: []string{"namespace"}}},
 		"else what may be hidden": {query: `sum by (pod) (a{LM}) or vector(0)`, refused: "not known from the answer for all"},
 		"else another's":          {query: `sum by (pod) (a{LM}) or sum by (pod) (b)`, lookup: "pod", refused: "not known from the answer for all"},
+		"a key copied": {
+			query: `sum by (pod, code) (a{LM}) / on (pod) group_left (namespace) sum by (pod) (b{LM})`, lookup: "pod",
+			want: Widened{
+				Expr: `sum by (namespace, pod, code) (a{namespace!="",pod!=""}) / on (namespace, pod) group_left (namespace) ` +
+					`sum by (namespace, pod) (b{namespace!="",pod!=""})`,
+				Added: []string{"namespace"},
+			},
+		},
 		"over time": {
 			query: `max_over_time(sum by (pod) (a{LM})[5m:1m])`, lookup: "pod",
 			want: Widened{Expr: `max_over_time(sum by (namespace, pod) (a{namespace!="",pod!=""})[5m:1m])`, Added: []string{"namespace"}},
@@ -71,7 +79,6 @@ func TestOf(t *testing.T) {
 		"sides that may collide":      {query: `a{LM} / on (pod) b{LM}`, refused: "several samples"},
 		"the one side may collide":    {query: `a{LM} / on (pod) group_left () b{LM}`, refused: "several samples"},
 		"a label copied over another": {query: `a{LM} / on (pod) group_left (code) sum by (namespace, pod) (b{LM})`, refused: "may hide one"},
-		"a key copied":                {query: `a{LM} / on (code) group_left (pod) sum by (namespace, pod, code) (b{LM})`, refused: "told apart"},
 		"metrics that follow another": {query: `rate((a{LM} or b{LM})[5m:1m])`, refused: "collide in the subquery"},
 		"no PromQL":                   {query: `sum(`, refused: "parsing"},
 	} {
@@ -104,9 +111,9 @@ func TestKeys(t *testing.T) {
 		t.Error("a quantile over the label that is looked up is not refused")
 	}
 	// Names that match each other must be kept apart by what is matched.
-	const ratio = `sum by (pod, code) (a{namespace="N-",pod=~"P-"}) / on (code) sum by (pod, code) (b{namespace="N-",pod=~"P-"})`
+	const both = `sum by (pod, code) (a{namespace="N-",pod=~"P-"}) and on (code) sum by (pod, code) (b{namespace="N-",pod=~"P-"})`
 	keys := []Key{{Label: "namespace", Placeholder: "N-"}, {Label: "pod", Placeholder: "P-", Regexp: true}}
-	if _, err := Of(ratio, keys, "pod"); err == nil {
+	if _, err := Of(both, keys, "pod"); err == nil {
 		t.Error("matching samples of different pods is not refused")
 	}
 }

@@ -162,10 +162,7 @@ func (w *widener) match(e *parser.BinaryExpr, left, right part) (part, error) {
 	if w.regexp && w.labels.within(named) != m.On {
 		return part{}, fmt.Errorf("%q may match samples of objects whose names match each other: match them by %q", e.Op, w.labels.sorted())
 	}
-	m.MatchingLabels = named.minus(w.labels).sorted()
-	if m.On {
-		m.MatchingLabels = append(w.labels.sorted(), m.MatchingLabels...)
-	}
+	w.matchKeys(m, named)
 	left.mixed = left.mixed || right.mixed
 	right.mixed = left.mixed
 	switch {
@@ -181,6 +178,14 @@ func (w *widener) match(e *parser.BinaryExpr, left, right part) (part, error) {
 		return part{}, collides(e)
 	}
 	return w.paired(left, m.On, named), nil
+}
+
+// matchKeys adds the keys to the labels that are matched.
+func (w *widener) matchKeys(m *parser.VectorMatching, named set) {
+	m.MatchingLabels = named.minus(w.labels).sorted()
+	if m.On {
+		m.MatchingLabels = append(w.labels.sorted(), m.MatchingLabels...)
+	}
 }
 
 // unique reports whether no two samples of one object share what is matched, given the labels that were named

@@ -85,7 +85,6 @@ func (c *compiler) name(r *Rule) {
 	r.matches, r.as = regexp.MustCompile(".*"), r.source.Name.As
 	if expression := r.source.Name.Matches; expression != "" {
 		r.matches = c.pattern("name.matches", expression)
-		r.filters = append(r.filters, filter{r.matches, true})
 	}
 	groups := r.matches.NumSubexp()
 	switch {

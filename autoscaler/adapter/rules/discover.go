@@ -60,7 +60,7 @@ func (n *Namer) Discover(series []Series) []Metric {
 	known := map[string]schema.GroupResource{} // the mapper may have to ask the API server
 	for _, s := range series {
 		name, ok := n.Name(s.Name)
-		if !ok || !n.Accepts(s.Name) {
+		if !ok {
 			continue
 		}
 		if n.External {

@@ -27,7 +27,8 @@ import (
 
 // cluster has the resources of Kubernetes and one of somebody else's.
 func cluster() meta.RESTMapper {
-	others := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: "cheese.io", Version: "v1"}})
+	others := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: "cheese.io", Version: "v1"}, {Group: "big-cheese.io", Version: "v1"}})
+	others.Add(schema.GroupVersionKind{Group: "big-cheese.io", Version: "v1", Kind: "Wheel"}, meta.RESTScopeNamespace)
 	others.Add(schema.GroupVersionKind{Group: "cheese.io", Version: "v1", Kind: "Brand"}, meta.RESTScopeNamespace)
 	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{BuiltIn(), others}}
 }
@@ -163,7 +164,7 @@ var someSeries = []Series{
 
 var someResources = []schema.GroupResource{
 	{Resource: "pods"}, {Resource: "namespaces"}, {Resource: "nodes"}, {Resource: "services"}, {Resource: "persistentvolumes"},
-	{Group: "apps", Resource: "deployments"}, {Group: "networking.k8s.io", Resource: "ingresses"}, {Group: "cheese.io", Resource: "brands"},
+	{Group: "apps", Resource: "deployments"}, {Group: "networking.k8s.io", Resource: "ingresses"}, {Group: "cheese.io", Resource: "brands"}, {Group: "big-cheese.io", Resource: "wheels"},
 	{Resource: "gadgets"},
 }
 

@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -121,13 +120,6 @@ func selectorMatchers(selector labels.Selector) ([]matcher, error) {
 			return nil, err
 		}
 		list = append(list, m)
-	}
-	// A label asked for twice is not what tells requests apart.
-	for i := range list {
-		same := func(m matcher) bool { return m.label == list[i].label }
-		if list[i].stands == selected && (slices.ContainsFunc(list[:i], same) || slices.ContainsFunc(list[i+1:], same)) {
-			list[i].stands = none
-		}
 	}
 	return list, nil
 }

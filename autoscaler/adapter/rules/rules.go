@@ -94,18 +94,14 @@ func (r *Rule) Fault(field, problem, cure string) Fault {
 // Match is the selector of the series that the rule is about, for match[] of /api/v1/series.
 func (r *Rule) Match() string { return r.source.SeriesQuery }
 
-// Accepts reports whether a metric that Match selected is one of the rule's, by its name.
-func (r *Rule) Accepts(series string) bool {
+// Name is what a series that Match selected is called in the API. The second result is false where the rule is
+// not about the series.
+func (r *Rule) Name(series string) (string, bool) {
 	for _, f := range r.filters {
 		if f.pattern.MatchString(series) != f.is {
-			return false
+			return "", false
 		}
 	}
-	return true
-}
-
-// Name is what a series is called in the API. The second result is false where the series' name does not match.
-func (r *Rule) Name(series string) (string, bool) {
 	match := r.matches.FindStringSubmatchIndex(series)
 	if match == nil {
 		return "", false

@@ -37,7 +37,7 @@ rules:
 
 func TestDiscoverAndMerge(t *testing.T) {
 	a, b := one(t, podRule), one(t, podRule)
-	requests := Info{Name: "http_requests", Resource: schema.GroupResource{Resource: "pods"}, Namespaced: true}
+	requests := Info{Name: "http_requests", Resource: pods, Namespaced: true}
 	metrics := a.Discover([]Series{
 		{Name: "http_requests_total", Labels: []string{"pod", "code"}},
 		{Name: "http_requests_total", Labels: []string{"code"}},
@@ -67,7 +67,6 @@ func TestQueryFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods := schema.GroupResource{Resource: "pods"}
 	for name, test := range map[string]struct {
 		rule    string
 		request Request
@@ -138,7 +137,7 @@ func TestShapesShareTables(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			table, err := namer.Table(Request{Series: "http_requests_total", Resource: schema.GroupResource{Resource: "pods"}, Namespace: inNamespace, Selector: parsed})
+			table, err := namer.Table(Request{Series: "http_requests_total", Resource: pods, Namespace: inNamespace, Selector: parsed})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,10 +155,31 @@ func TestShapesShareTables(t *testing.T) {
 	}
 }
 
+// TestValuesThatAreMoreThanOne has selectors of which a table would hold more, or less, than they ask for.
+func TestValuesThatAreMoreThanOne(t *testing.T) {
+	for name, template := range map[string]string{
+		"a value as a regular expression": `sum(x{code=~"<<index .LabelValuesByName "code">>",<<.LabelMatchers>>}) by (<<.GroupBy>>)`,
+		"a value for a part":              `sum(x{path=~"/<<index .LabelValuesByName "code">>/.*",<<.LabelMatchers>>}) by (<<.GroupBy>>)`,
+	} {
+		namer := one(t, strings.Replace(podRule, `sum(rate(<<.Series>>{<<.LabelMatchers>>}[2m])) by (<<.GroupBy>>)`, template, 1))
+		table, err := namer.Table(Request{Series: "x", Resource: pods, Namespace: "one", Selector: labels.SelectorFromSet(labels.Set{"code": "a.b"})})
+		if err == nil {
+			t.Errorf("%s: got the table %s", name, table.Expr)
+		}
+	}
+	twice, err := labels.Parse("code=200,code=500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table, err := one(t, podRule).Table(Request{Series: "x", Resource: pods, Namespace: "one", Selector: twice}); err == nil {
+		t.Errorf("one label asked for twice: got the table %s", table.Expr)
+	}
+}
+
 // TestPlaceholdersAreFound has a rule that contains what would stand for a value.
 func TestPlaceholdersAreFound(t *testing.T) {
 	namer := one(t, strings.Replace(podRule, "{<<.Label", `{a!="value-0-",b!="value-1--",<<.Label`, 1))
-	table, err := namer.Table(Request{Series: "x", Resource: schema.GroupResource{Resource: "pods"}, Namespace: "one"})
+	table, err := namer.Table(Request{Series: "x", Resource: pods, Namespace: "one"})
 	if err != nil || table.Expr != `sum by (namespace, pod) (rate(x{a!="value-0-",b!="value-1--",namespace!="",pod!=""}[2m]))` {
 		t.Errorf("got %+v, %v", table, err)
 	}

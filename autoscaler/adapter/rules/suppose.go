@@ -19,7 +19,7 @@ const sampleSeries = "SERIES"
 func (n *Namer) Suppose() ([]Metric, bool) {
 	series, fixed := n.fixedName()
 	name, ok := n.Name(series)
-	if !fixed || !ok || !n.Accepts(series) {
+	if !fixed || !ok {
 		name, fixed = "(depends on the series)", false
 	}
 	var all []Metric

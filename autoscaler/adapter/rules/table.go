@@ -104,17 +104,13 @@ func (n *Namer) Table(r Request) (*Table, error) {
 
 // open puts placeholders, which the text does not contain, for the values that differ between requests.
 func (t *Table) open(matchers []matcher, text string) []partition.Key {
-	taken := map[string]bool{}
 	for _, m := range matchers {
 		text += m.label + m.value
-		if m.stands == namespace || m.stands == object {
-			taken[m.label] = true
-		}
 	}
 	var keys []partition.Key
 	for i := range matchers {
 		m := &matchers[i]
-		if m.stands == none || m.stands == selected && taken[m.label] {
+		if m.stands == none {
 			continue
 		}
 		m.value = placeholder(i, text)

@@ -95,8 +95,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// FuzzRead holds the reader to end, with faults that name their place, and to refuse what prometheus-adapter
-// refuses.
+// FuzzRead holds the reader to end, with faults that name their place and a cure.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("rules:\n- seriesQuery: '{a!=\"\"}'\n  seriesFilters: [{is: x}]\n  resources: {overrides: {a: {resource: b}}, namespaced: on}\n"))
 	f.Add([]byte("rules:\n- &a\n  <<: *a\n  name: {as: !!binary x}\n- *a\n"))

@@ -42,7 +42,7 @@ func (v *validator) add(errs field.ErrorList) { v.errs = append(v.errs, errs...)
 
 func (v *validator) parts() {
 	c := v.c
-	if c.Max == nil && c.SlowScaleDown == nil && c.DeadBand == nil && c.Season == nil && c.Percentile == nil {
+	if *c == (Config{Step: c.Step, Target: c.Target, Fresh: c.Fresh, Stale: c.Stale, Outage: c.Outage, Retention: c.Retention}) {
 		v.errs = append(v.errs, field.Required(v.path.Child("max"), "ask for at least one of max, slowScaleDown, deadBand and season"))
 	}
 	if c.Max != nil {

@@ -28,7 +28,7 @@ without a cluster.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(newPackingCommand(), newLoadCommand(), newCapacityCommand(), newDiffCommand())
+	cmd.AddCommand(newPackingCommand(), newLoadCommand(), newCapacityCommand(), newDiffCommand(), newScalingCommand())
 	return cmd
 }
 

@@ -343,7 +343,6 @@ func mustWindow(t *testing.T, c window.Config) *window.Window {
 // replayed is a new adapter's window: it has seen the horizon, and no more.
 func replayed(t *testing.T, c window.Config, history []int64, loop int) *window.Window {
 	w := mustWindow(t, c)
-	c.Default()
 	for i := max(0, loop-int(window.Horizon(&c)/step)); i <= loop; i++ {
 		w.Observe(begin.Add(time.Duration(i)*step), float64(history[i])/1000)
 	}

@@ -1,8 +1,6 @@
 package window
 
-import (
-	"time"
-)
+import "time"
 
 // Config says what a window does to the total demand of a scale target. Durations count in whole steps, rounded up.
 // Parts that are nil are not asked for; at least one must be.

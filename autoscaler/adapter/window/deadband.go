@@ -14,10 +14,11 @@ func newDeadBand(c *Config) deadBand {
 
 func (d *deadBand) observe(e entry) entry {
 	best := *d.maximum.observe(e)
-	if best.tick != e.tick {
-		best.part = DeadBandDwell
+	rounded := d.round(best.value)
+	if best.tick != e.tick || best.part == Demand && rounded > best.value {
+		best.part = DeadBandGrid
 	}
-	best.value = d.round(best.value)
+	best.value = rounded
 	return best
 }
 

@@ -10,17 +10,17 @@ import (
 	"golang.org/x/text/number"
 )
 
-// Part is a part of a window.
+// Part is a part of a window, by its field in a ScalingWindow.
 type Part string
 
-// The parts. Demand is the demand itself, where nothing is held up.
+// The parts. Demand is the demand itself: nothing is held up.
 const (
-	Demand           Part = "Demand"
-	MaxWindow        Part = "Max"
-	SlowDown         Part = "SlowScaleDown"
-	PercentileWindow Part = "Percentile"
-	SeasonalFloor    Part = "Season"
-	DeadBandDwell    Part = "DeadBand"
+	Demand           Part = "demand"
+	MaxWindow        Part = "maxWindow"
+	SlowDown         Part = "slowScaleDown"
+	PercentileWindow Part = "percentile"
+	SeasonalFloor    Part = "seasonalFloor"
+	DeadBandGrid     Part = "deadBand"
 )
 
 // unsought is the origin of an answer whose sample nobody has looked for yet.
@@ -103,7 +103,7 @@ func (c *Config) describe(part Part) string {
 		return fmt.Sprintf("percentile %g of %s", c.Percentile.Percent, short(c.Percentile.Window))
 	case SeasonalFloor:
 		return fmt.Sprintf("seasonal floor of %d weeks", c.Season.Weeks)
-	case DeadBandDwell:
+	case DeadBandGrid:
 		return fmt.Sprintf("dead-band, dwell %s", short(c.DeadBand.Dwell))
 	default:
 		return "the demand itself"

@@ -3,8 +3,14 @@ package window
 import "time"
 
 // Horizon is how far back a sample has any influence on an answer: a window that has seen nothing but what is younger
-// gives the same answers, to the bit, now and ever after.
+// gives the same answers, to the bit, now and ever after. The configuration must be valid; what is left out is filled in.
 func Horizon(c *Config) time.Duration {
+	filled := c.clone()
+	filled.Default()
+	return filled.horizon()
+}
+
+func (c *Config) horizon() time.Duration {
 	horizon := time.Duration(c.held()) * c.Step
 	if c.Season != nil {
 		horizon += time.Duration(c.Season.Weeks)*week + c.Season.Bucket

@@ -43,10 +43,10 @@ func (v *validator) add(errs field.ErrorList) { v.errs = append(v.errs, errs...)
 func (v *validator) parts() {
 	c := v.c
 	if *c == (Config{Step: c.Step, Target: c.Target, Fresh: c.Fresh, Stale: c.Stale, Outage: c.Outage, Retention: c.Retention}) {
-		v.errs = append(v.errs, field.Required(v.path.Child("max"), "ask for at least one of max, slowScaleDown, deadBand and season"))
+		v.errs = append(v.errs, field.Required(v.path.Child("maxWindow"), "ask for at least one of maxWindow, slowScaleDown, deadBand and seasonalFloor"))
 	}
 	if c.Max != nil {
-		v.window(v.path.Child("max", "window"), c.Max.Window)
+		v.window(v.path.Child("maxWindow"), c.Max.Window)
 	}
 	if c.SlowScaleDown != nil {
 		v.slowScaleDown(v.path.Child("slowScaleDown"))
@@ -56,10 +56,10 @@ func (v *validator) parts() {
 	}
 	if c.DeadBand != nil {
 		v.window(v.path.Child("deadBand", "dwell"), c.DeadBand.Dwell)
-		v.add(within(v.path.Child("deadBand", "band"), c.DeadBand.Band, 0.001, 1))
+		v.add(within(v.path.Child("deadBand", "step"), c.DeadBand.Band, 0.001, 1))
 	}
 	if c.Season != nil {
-		v.season(v.path.Child("season"))
+		v.season(v.path.Child("seasonalFloor"))
 	}
 }
 
@@ -68,7 +68,7 @@ func (v *validator) sources() {
 	v.add(within(v.path.Child("fresh"), c.Fresh, c.Step, longest))
 	v.add(within(v.path.Child("stale"), c.Stale, c.Fresh, longest))
 	v.add(within(v.path.Child("outage"), c.Outage, 0, longest))
-	v.add(within(v.path.Child("target"), c.Target, 0, MaxDemand))
+	v.add(within(v.path.Child("target", "averageValue"), c.Target, 0, MaxDemand))
 	v.add(within(v.path.Child("retention"), c.Retention, 0, 100*365*24*time.Hour))
 }
 
@@ -109,7 +109,7 @@ func (v *validator) line(path *field.Path) {
 	}
 	v.add(within(path.Child("maxPods"), int64(s.MaxPods), 1, 1_000_000))
 	if c.Target == 0 {
-		v.errs = append(v.errs, field.Required(v.path.Child("target"), "pods per period need to know what one pod is there for"))
+		v.errs = append(v.errs, field.Required(v.path.Child("target", "averageValue"), "pods per period need to know what one pod is there for"))
 	}
 	if most := int64(max(s.MaxPods, s.Pods)); c.Target > 0 && most > 0 && c.Target > MaxDemand/most {
 		v.errs = append(v.errs, field.Invalid(path.Child("maxPods"), most, "this many pods at the target are more demand than can be counted"))
@@ -117,7 +117,7 @@ func (v *validator) line(path *field.Path) {
 	for _, part := range []struct {
 		set  bool
 		name string
-	}{{c.Max != nil, "max"}, {c.Percentile != nil, "percentile"}, {c.DeadBand != nil, "deadBand"}} {
+	}{{c.Max != nil, "maxWindow"}, {c.Percentile != nil, "percentile"}, {c.DeadBand != nil, "deadBand"}} {
 		if part.set {
 			v.errs = append(v.errs, field.Forbidden(path.Child("pods"),
 				part.name+" lets go of several pods at once, which breaks the rate: leave one of the two out"))
@@ -128,13 +128,13 @@ func (v *validator) line(path *field.Path) {
 func (v *validator) percentile(path *field.Path) {
 	p := v.c.Percentile
 	v.window(path.Child("window"), p.Window)
-	v.add(within(path.Child("percent"), p.Percent, 1, 100))
+	v.add(within(path.Child("value"), p.Percent, 1, 100))
 	if v.c.Max == nil && v.c.SlowScaleDown == nil {
-		v.errs = append(v.errs, field.Forbidden(path, "a percentile alone lets the size follow each dip: add max or slowScaleDown"))
+		v.errs = append(v.errs, field.Forbidden(path, "a percentile alone lets the size follow each dip: add maxWindow or slowScaleDown"))
 	}
 	if v.c.Max != nil && p.Window <= v.c.Max.Window {
 		v.errs = append(v.errs, field.Invalid(path.Child("window"), p.Window.String(),
-			fmt.Sprintf("never counts: the largest demand of max.window (%v) is not below it", v.c.Max.Window)))
+			fmt.Sprintf("never counts: the largest demand of maxWindow (%v) is not below it", v.c.Max.Window)))
 	}
 }
 
@@ -156,7 +156,7 @@ func (v *validator) horizon() {
 		v.errs = append(v.errs, field.Invalid(v.path.Child("step"), c.Step.String(),
 			fmt.Sprintf("a sample may hold the size for %d steps, at most %d: make the step longer", c.held(), maxSamples)))
 	}
-	if horizon := Horizon(c); c.Retention > 0 && c.Retention < horizon {
+	if horizon := c.horizon(); c.Retention > 0 && c.Retention < horizon {
 		v.errs = append(v.errs, field.Invalid(v.path.Child("retention"), c.Retention.String(),
 			fmt.Sprintf("a restart must replay %v: keep samples longer, or shorten what holds", horizon)))
 	}

@@ -46,7 +46,7 @@ func TestScalingOfFiles(t *testing.T) {
 		"--usage " + rows + " --usage-format tsv": "--usage-format: there is no",
 		"--series nobody":                         "--series: there is no machine",
 		"--policies stock":                        `--policies: reading policy "stock": there are hpa`,
-		"--policies max-1s":                       `reading policy "max-1s": max.window`,
+		"--policies max-1s":                       `reading policy "max-1s": maxWindow`,
 		"--from 9000h":                            "--from: Bitbrains, machine 626 has",
 		"--peak 0":                                "--peak 0: give a number above 0",
 		"--target 2":                              "a target of 2",

@@ -62,6 +62,7 @@ func (b *Builder) Build() *Snapshot {
 				}
 			}
 		}
+		snapshot.know(learned)
 	}
 	return snapshot
 }

@@ -35,6 +35,14 @@ func TestBuilder(t *testing.T) {
 			t.Errorf("%s is %v, want %v", what, tc.got, tc.want)
 		}
 	}
+	for d, want := range map[Dimension]bool{CPU: true, Memory: false, Network: false, Disk: false} { // of the disk no mean is known
+		if got := s.Learned(d); got != want {
+			t.Errorf("the mean %s of a workload is known: %v, want %v", d, got, want)
+		}
+	}
+	if u, row := s.PodNear("ns", "web-5d89bdcf78-x2vzz", 0); u != s.Pod("ns", "web-5d89bdcf78-x2vzz") || row != 1 {
+		t.Errorf("the second pod is in row %d", row)
+	}
 	if s.Node("n2") != nil || s.Pod("ns", "n1") != nil || s.Workload(Workload{Namespace: "other", Name: "web"}) != nil {
 		t.Error("something is known of what was never named")
 	}

@@ -14,6 +14,8 @@ type Snapshot struct {
 	nodes     table.View[string, Node]
 	pods      table.View[Object, Usage]
 	workloads table.View[Workload, Usage]
+	// learned has a bit for each dimension of which any workload knows the mean.
+	learned uint8
 }
 
 // Taken is when the snapshot was made; zero for the empty snapshot.
@@ -25,6 +27,24 @@ func (s *Snapshot) Node(name string) *Node { return s.nodes.Get(name) }
 // Pod returns the usage of a pod, nil where nothing is known.
 func (s *Snapshot) Pod(namespace, name string) *Usage {
 	return s.pods.Get(Object{Namespace: namespace, Name: name})
+}
+
+// PodNear is Pod for who asks again and again: it first looks at the row that it
+// returned the last time, of whichever snapshot. Any row will do to begin with.
+func (s *Snapshot) PodNear(namespace, name string, row int32) (*Usage, int32) {
+	return s.pods.Near(Object{Namespace: namespace, Name: name}, row)
+}
+
+// Learned tells whether the mean of any workload is known in a dimension.
+func (s *Snapshot) Learned(d Dimension) bool { return s.learned&(1<<d) != 0 }
+
+// know takes note of the dimensions in which a workload's mean is known.
+func (s *Snapshot) know(u *Usage) {
+	for d := range u {
+		if u[d][Mean].Known() {
+			s.learned |= 1 << d
+		}
+	}
 }
 
 // Workload returns what one replica of a workload uses, learned from all its

@@ -170,12 +170,17 @@ func (s *store) forget(then int64) {
 
 // freeze copies the store into a Snapshot and learns its workloads.
 func (s *store) freeze(taken time.Time) *Snapshot {
-	return &Snapshot{
+	learned := s.learnAll()
+	out := &Snapshot{
 		taken:     taken,
 		nodes:     s.nodes.Freeze(),
 		pods:      s.pods.Freeze(),
-		workloads: table.Share(&s.workloads, s.learnAll()),
+		workloads: table.Share(&s.workloads, learned),
 	}
+	for w := range learned {
+		out.know(&learned[w])
+	}
+	return out
 }
 
 // learnAll learns every workload, by its row. The pods are dealt out to their

@@ -16,7 +16,7 @@ type Table[K comparable, V any] struct {
 	Keys  []K
 	Rows  []V
 	free  []int32
-	// frozen says that a View reads Index: the next change copies it first.
+	// frozen says that a View reads Index and Keys: the next change copies them first.
 	frozen bool
 }
 
@@ -63,13 +63,13 @@ func (t *Table[K, V]) Remove(k K) {
 	t.free = append(t.free, i)
 }
 
-// thaw makes index ours alone to change.
+// thaw makes Index and Keys ours alone to change.
 func (t *Table[K, V]) thaw() {
 	if t.Index == nil {
 		t.Index = map[K]int32{}
 	}
 	if t.frozen {
-		t.Index, t.frozen = maps.Clone(t.Index), false
+		t.Index, t.Keys, t.frozen = maps.Clone(t.Index), slices.Clone(t.Keys), false
 	}
 }
 
@@ -82,12 +82,13 @@ func (t *Table[K, V]) Freeze() View[K, V] {
 // a function because a method cannot have another type of row.
 func Share[K comparable, V, W any](t *Table[K, V], rows []W) View[K, W] {
 	t.frozen = true
-	return View[K, W]{index: t.Index, rows: rows}
+	return View[K, W]{index: t.Index, keys: t.Keys, rows: rows}
 }
 
 // View is a Table that does not change.
 type View[K comparable, V any] struct {
 	index map[K]int32
+	keys  []K
 	rows  []V
 }
 
@@ -97,6 +98,18 @@ func (v View[K, V]) Get(k K) *V {
 		return &v.rows[i]
 	}
 	return nil
+}
+
+// Near is Get for a key, not the zero one, that is asked for again and again. It
+// first looks at the row that it returned the last time, of whichever View.
+func (v View[K, V]) Near(k K, row int32) (*V, int32) {
+	if int(row) < len(v.keys) && v.keys[row] == k {
+		return &v.rows[row], row
+	}
+	if i, ok := v.index[k]; ok {
+		return &v.rows[i], i
+	}
+	return nil, row
 }
 
 // Len is how many keys there are.

@@ -54,6 +54,16 @@ func TestTwin(t *testing.T) {
 		if v := p.view.Get("none"); v != nil {
 			t.Fatalf("what was never added is %v", *v)
 		}
+		for range 10 { // whichever row it looks at first
+			k, row := key(), int32(random.IntN(30))
+			v, found := p.view.Near(k, row)
+			if v != p.view.Get(k) || v == nil && found != row {
+				t.Fatalf("%s, looked for in row %d, was found in %d", k, row, found)
+			}
+			if again, same := p.view.Near(k, found); again != v || same != found {
+				t.Fatalf("%s moved from row %d to %d", k, found, same)
+			}
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
-	"github.com/evenkeel/evenkeel/plugins/realload/load"
+	"github.com/evenkeel/evenkeel/plugins/realload/subject"
 )
 
 // patienceIsOver tells whether the pod has waited long enough to take a hot node.
@@ -48,23 +48,23 @@ func (p *Plugin) hasCoolNode(ctx context.Context, c *cycle, nodes []fwk.NodeInfo
 // only ever says where to begin: a wrong place costs time, nothing else.
 type lastCool struct {
 	mu     sync.Mutex
-	places map[load.Signature]int
+	places map[subject.Signature]int
 }
 
 // maxKinds bounds the kinds of pod that are remembered.
 const maxKinds = 1000
 
-func (l *lastCool) of(kind load.Signature) int {
+func (l *lastCool) of(kind subject.Signature) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.places[kind]
 }
 
-func (l *lastCool) set(kind load.Signature, place int) {
+func (l *lastCool) set(kind subject.Signature, place int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.places == nil || len(l.places) >= maxKinds {
-		l.places = map[load.Signature]int{}
+		l.places = map[subject.Signature]int{}
 	}
 	l.places[kind] = place
 }

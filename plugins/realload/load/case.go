@@ -10,12 +10,13 @@ import (
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/config"
 	"github.com/evenkeel/evenkeel/plugins/realload/formula"
+	"github.com/evenkeel/evenkeel/plugins/realload/subject"
 )
 
 // Case is a pod to be placed, against one view.
 type Case struct {
 	*View
-	subject  subject
+	subject  subject.Subject
 	estimate estimate
 	tier     int // -1: none
 }
@@ -23,11 +24,11 @@ type Case struct {
 // Case returns what there is to decide for a pod.
 func (v *View) Case(pod *v1.Pod) *Case {
 	s := v.subjectOf(pod)
-	return &Case{View: v, subject: s, estimate: v.estimate(&s, 0), tier: v.tierOf(pod)}
+	return &Case{View: v, subject: s, estimate: v.estimate(&s, nil, 0), tier: v.tierOf(pod)}
 }
 
 // Signature is the pod's.
-func (c *Case) Signature() Signature { return c.sign(&c.subject, c.tier) }
+func (c *Case) Signature() subject.Signature { return c.subject.Sign(c.tier, c.Trimaran()) }
 
 // Tier is the name of the pod's tier, empty where it has none.
 func (c *Case) Tier() string {
@@ -66,7 +67,7 @@ func (c *Case) Room(name string) bool {
 	if n == nil {
 		return false
 	}
-	for d, request := range c.subject.request {
+	for d, request := range c.subject.Request {
 		if n.Capacity[d] > 0 && request > n.Capacity[d]-n.requested[d] {
 			return false
 		}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/evenkeel/evenkeel/internal/usage"
+	"github.com/evenkeel/evenkeel/plugins/realload/subject"
 )
 
 func TestEstimate(t *testing.T) {
@@ -108,7 +108,7 @@ func TestEstimate(t *testing.T) {
 			}
 			v := emptyView(policyOf(t, ""), b.Build(), noon.UnixMilli())
 			s := v.subjectOf(tc.pod)
-			got := v.estimate(&s, startOf(tc.pod))
+			got := v.estimate(&s, v.snapshot.Pod(s.Namespace, s.Name), subject.Start(tc.pod))
 			want := estimate{origin: tc.from}
 			for d, x := range [4][2]int64{tc.cpu, tc.memory, tc.network} {
 				want.Mean[d], want.Variance[d] = x[0], x[1]*x[1]
@@ -117,23 +117,6 @@ func TestEstimate(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
 		})
-	}
-}
-
-func TestTrimaranPrediction(t *testing.T) {
-	pod := task("p", "", "1", "")
-	pod.Spec.Containers = append(pod.Spec.Containers,
-		v1.Container{Resources: v1.ResourceRequirements{
-			Limits:   v1.ResourceList{v1.ResourceCPU: resource.MustParse("2")},
-			Requests: v1.ResourceList{v1.ResourceCPU: resource.MustParse("100m")},
-		}},
-		v1.Container{})
-	pod.Spec.Overhead = v1.ResourceList{v1.ResourceCPU: resource.MustParse("50m")}
-	p := policyOf(t, `{mode: targetLoadPacking, targetLoadPacking: {defaultRequests: 500m, defaultRequestsMultiplier: 1.2}}`)
-	s := p.subjectOf(pod)
-	// 1 × 1.2 requested, a limit of 2, a default of 0.5, an overhead of 0.05.
-	if want := int64(3750); s.trimaran != want {
-		t.Errorf("predicted %d, want %d", s.trimaran, want)
 	}
 }
 

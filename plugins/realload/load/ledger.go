@@ -1,7 +1,6 @@
 package load
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,11 +10,12 @@ import (
 
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/formula"
+	"github.com/evenkeel/evenkeel/plugins/realload/subject"
 )
 
 // entry is a pod on a node. It does not change: another takes its place.
 type entry struct {
-	subject
+	subject.Subject
 	uid   types.UID
 	node  string
 	start int64 // when it started, or was placed, in Unix milliseconds
@@ -41,6 +41,8 @@ type Ledger struct {
 	free          []int32
 	rebuilding    bool
 	touched       map[int32]struct{} // slots changed during a rebuild
+
+	census census // of the rebuild under way, which alone uses it
 }
 
 // NewLedger returns a ledger of no pods. It calls cooled when a node became cool
@@ -56,7 +58,7 @@ func (l *Ledger) View() *View { return l.view.Load() }
 
 // Reserve counts a pod on a node before it is bound.
 func (l *Ledger) Reserve(pod *v1.Pod, node string, now int64) {
-	l.put(&entry{subject: l.policy.subjectOf(pod), uid: pod.UID, node: node, start: now}, now)
+	l.put(&entry{Subject: l.policy.subjectOf(pod), uid: pod.UID, node: node, start: now}, now)
 }
 
 // Unreserve takes a pod off again, unless it was bound all the same.
@@ -73,23 +75,7 @@ func (l *Ledger) Unreserve(uid types.UID, now int64) {
 
 // Observe takes note of a pod that the API server says is on a node.
 func (l *Ledger) Observe(pod *v1.Pod, now int64) {
-	l.put(&entry{
-		subject: l.policy.subjectOf(pod), uid: pod.UID, node: pod.Spec.NodeName, bound: true,
-		start: startOf(pod),
-	}, now)
-}
-
-// startOf returns when a pod started, or was placed; 0 where it does not say.
-func startOf(pod *v1.Pod) int64 {
-	if t := pod.Status.StartTime; t != nil {
-		return t.UnixMilli()
-	}
-	for i := range pod.Status.Conditions {
-		if c := &pod.Status.Conditions[i]; c.Type == v1.PodScheduled && c.Status == v1.ConditionTrue {
-			return c.LastTransitionTime.UnixMilli()
-		}
-	}
-	return 0
+	l.put(&entry{Subject: l.policy.subjectOf(pod), uid: pod.UID, node: pod.Spec.NodeName, bound: true, start: subject.Start(pod)}, now)
 }
 
 // put places an entry. One that only says more about a pod already counted on
@@ -179,7 +165,7 @@ func replace(v *View, old *entry, c contribution, e *entry) (*View, contribution
 	c = contribution{}
 	if e != nil {
 		v = v.with(e.node, func(n *node) {
-			c = v.contribution(e, &n.measured)
+			c = v.contribution(e, v.snapshot.Pod(e.Namespace, e.Name), &n.measured)
 			n.add(&c, 1)
 		})
 	}
@@ -192,20 +178,24 @@ const forget = 20 * time.Minute
 // Rebuild makes a new view from all that is known now and publishes it. One
 // Rebuild runs at a time.
 func (l *Ledger) Rebuild(nodes []*v1.Node, snapshot *usage.Snapshot, now int64) *View {
-	l.mu.Lock()
-	pods := slices.Clone(l.slots)
-	l.rebuilding = true
-	l.mu.Unlock()
-
-	next, contributions := build(l.policy, snapshot, nodes, pods, l.view.Load(), now)
-	return l.commit(next, pods, contributions, now)
+	l.begin()
+	return l.commit(build(l.policy, snapshot, nodes, &l.census, l.view.Load(), now), now)
 }
 
-// commit publishes a view that was built of pods, once it has made good what
-// changed since they were copied.
-func (l *Ledger) commit(next *View, pods []*entry, contributions []contribution, now int64) *View {
+// begin copies the pods that a rebuild is to go by.
+func (l *Ledger) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.census.reset(l.slots)
+	l.rebuilding = true
+}
+
+// commit publishes a view that was built of the census, once it has made good
+// what changed since that was taken.
+func (l *Ledger) commit(next *View, now int64) *View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	pods, contributions := l.census.pods, l.census.contributions
 	contributions = append(contributions, make([]contribution, len(l.slots)-len(pods))...)
 	for slot := range l.touched {
 		var old *entry
@@ -216,7 +206,7 @@ func (l *Ledger) commit(next *View, pods []*entry, contributions []contribution,
 	}
 	next.number(l.view.Load())
 	l.expire(pods, contributions, now)
-	l.contributions = contributions
+	l.contributions, l.census.contributions = contributions, l.contributions
 	l.rebuilding = false
 	clear(l.touched)
 	l.view.Store(next)

@@ -169,6 +169,33 @@ func TestViewIsTrueToThePods(t *testing.T) {
 	}
 }
 
+// TestRebuildsAreAlike builds views again and again, as pods come, move and go and
+// the snapshot's rows change: each is as one that was built from nothing.
+func TestRebuildsAreAlike(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	l, now := newTestLedger(t, ""), noon
+	for range 200 {
+		now = now.Add(30 * time.Second)
+		b := usage.NewBuilder(now)
+		for _, i := range r.Perm(40)[:30] {
+			b.Pod("ns", fmt.Sprintf("p%d", i), usage.CPU, usage.Mean, float64(i), now)
+		}
+		for range 5 {
+			pod := task(fmt.Sprintf("p%d", r.IntN(40)), fmt.Sprintf("n%d", r.IntN(6)), "1", "")
+			if l.Observe(pod, now.UnixMilli()); r.IntN(3) == 0 {
+				l.Remove(pod.UID, now.UnixMilli())
+			}
+		}
+		nodes, snapshot, before := nodesOf(6, 8, 16), b.Build(), l.View()
+		r.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+		nodes = nodes[:3+r.IntN(4)]
+		var fresh census
+		fresh.reset(l.slots)
+		want := build(l.policy, snapshot, nodes, &fresh, before, now.UnixMilli())
+		diffTallies(t, tallies(want), tallies(l.Rebuild(nodes, snapshot, now.UnixMilli())))
+	}
+}
+
 // TestChangesDuringRebuild makes what happens while a view is being built happen
 // at that moment.
 func TestChangesDuringRebuild(t *testing.T) {
@@ -182,18 +209,15 @@ func TestChangesDuringRebuild(t *testing.T) {
 	}
 
 	// The first half of a rebuild, as Rebuild does it.
-	l.mu.Lock()
-	slots := append([]*entry(nil), l.slots...)
-	l.rebuilding = true
-	l.mu.Unlock()
-	next, contributions := build(l.policy, snapshot, nodesOf(2, 8, 16), slots, l.View(), now)
+	l.begin()
+	next := build(l.policy, snapshot, nodesOf(2, 8, 16), &l.census, l.View(), now)
 
 	l.Unreserve(pods[1].UID, now)
 	l.Reserve(task("comes", "", "1", ""), "n1", now) // into the slot just freed
 	l.Observe(task("moves", "n1", "1", ""), now)
 	l.Reserve(task("more", "", "1", ""), "n1", now)
 
-	next = l.commit(next, slots, contributions, now)
+	next = l.commit(next, now)
 	if got := [2]int64{alive(next, "n0"), alive(next, "n1")}; got != [2]int64{1, 3} {
 		t.Errorf("pods on nodes %v, want [1 3]", got)
 	}

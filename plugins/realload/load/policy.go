@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/config"
 	"github.com/evenkeel/evenkeel/plugins/realload/formula"
+	"github.com/evenkeel/evenkeel/plugins/realload/subject"
 )
 
 // Policy is the arguments as the hot path wants them: integers, milliseconds, sorted.
@@ -35,8 +36,7 @@ type Policy struct {
 	countIncoming bool
 
 	targetUtilization   float64
-	defaultRequests     int64
-	requestsMultiplier  float64
+	prediction          *subject.Prediction // nil: nothing is predicted
 	margin, sensitivity float64
 }
 
@@ -57,15 +57,19 @@ func NewPolicy(a *config.Args) *Policy {
 		Horizon: formula.Horizon{
 			Fresh: a.FreshFor.Milliseconds(), Expire: a.ExpireAfter.Milliseconds(), Skew: a.ClockSkew.Milliseconds(),
 		},
-		warmup:             max(1, a.Warmup.Milliseconds()),
-		window:             max(1, a.MeanWindow().Milliseconds()),
-		factor:             [2]int64{int64(*a.Requests.CPUFactor * formula.Thousand), int64(*a.Requests.MemoryFactor * formula.Thousand)},
-		countIncoming:      *a.CountIncoming,
-		targetUtilization:  float64(a.TargetLoadPacking.TargetUtilization),
-		defaultRequests:    a.TargetLoadPacking.DefaultRequests.MilliValue(),
-		requestsMultiplier: *a.TargetLoadPacking.DefaultRequestsMultiplier,
-		margin:             *a.LoadVariationRiskBalancing.SafeVarianceMargin,
-		sensitivity:        *a.LoadVariationRiskBalancing.SafeVarianceSensitivity,
+		warmup:            max(1, a.Warmup.Milliseconds()),
+		window:            max(1, a.MeanWindow().Milliseconds()),
+		factor:            [2]int64{int64(*a.Requests.CPUFactor * formula.Thousand), int64(*a.Requests.MemoryFactor * formula.Thousand)},
+		countIncoming:     *a.CountIncoming,
+		targetUtilization: float64(a.TargetLoadPacking.TargetUtilization),
+		margin:            *a.LoadVariationRiskBalancing.SafeVarianceMargin,
+		sensitivity:       *a.LoadVariationRiskBalancing.SafeVarianceSensitivity,
+	}
+	if p.mode == config.ModeTargetLoadPacking {
+		p.prediction = &subject.Prediction{
+			DefaultRequests:    a.TargetLoadPacking.DefaultRequests.MilliValue(),
+			RequestsMultiplier: *a.TargetLoadPacking.DefaultRequestsMultiplier,
+		}
 	}
 	p.fallback[usage.CPU] = formula.Quantity(usage.CPU, a.Requests.DefaultCPU)
 	p.fallback[usage.Memory] = formula.Quantity(usage.Memory, a.Requests.DefaultMemory)
@@ -93,6 +97,14 @@ func newTier(t *config.Tier) tier {
 func (p *Policy) Trimaran() bool {
 	return p.mode == config.ModeTargetLoadPacking || p.mode == config.ModeLoadVariationRiskBalancing
 }
+
+// Signature returns a pod's.
+func (p *Policy) Signature(pod *v1.Pod) subject.Signature {
+	s := p.subjectOf(pod)
+	return s.Sign(p.tierOf(pod), p.Trimaran())
+}
+
+func (p *Policy) subjectOf(pod *v1.Pod) subject.Subject { return subject.Of(pod, p.prediction) }
 
 // Tiers returns the names of the tiers.
 func (p *Policy) Tiers() []string {

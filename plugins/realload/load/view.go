@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	v1 "k8s.io/api/core/v1"
-
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/config"
 	"github.com/evenkeel/evenkeel/plugins/realload/formula"
@@ -112,14 +110,14 @@ type contribution struct {
 	gone    bool
 }
 
-// contribution returns what a pod adds to its node. A pod that is gone takes
-// away what the measurement still has of it, if it was measured itself.
-func (v *View) contribution(e *entry, measured *[usage.Dimensions]formula.Measurement) contribution {
+// contribution returns what a pod, measured to use own, adds to its node. One that
+// is gone takes away what the measurement still has of it, if it was measured itself.
+func (v *View) contribution(e *entry, own *usage.Usage, measured *[usage.Dimensions]formula.Measurement) contribution {
 	if e.end != 0 && v.now-e.end > forget.Milliseconds() {
 		return contribution{gone: true}
 	}
-	est := v.estimate(&e.subject, e.start)
-	c := contribution{Demand: est.Demand, request: e.request, gone: e.end != 0}
+	est := v.estimate(&e.Subject, own, e.start)
+	c := contribution{Demand: est.Demand, request: e.Request, gone: e.end != 0}
 	for d := range c.seen {
 		if at := measured[d].At; at != 0 {
 			c.seen[d] = int16(v.seen(e.start, e.end, at))
@@ -258,158 +256,4 @@ func (v *View) number(last *View) {
 			n.cooled = v.cooled
 		}
 	}
-}
-
-// build makes a view of the nodes and the pods on them, and returns what each
-// pod contributes to it. What was hot in prev takes more to be cool.
-func build(p *Policy, snapshot *usage.Snapshot, nodes []*v1.Node, pods []*entry, prev *View, now int64) (*View, []contribution) {
-	v := emptyView(p, snapshot, now)
-	v.ratio = ratioOf(v, pods)
-	v.index = make(map[string]int32, len(nodes))
-	v.chunks = make([]*chunk, (len(nodes)+chunkSize-1)/chunkSize)
-	states := make([]node, len(nodes))
-	for i, from := range nodes {
-		states[i] = v.measure(from)
-		v.index[from.Name] = int32(i)
-	}
-	contributions := make([]contribution, len(pods))
-	for i, e := range pods {
-		if e == nil {
-			continue
-		}
-		if at, ok := v.index[e.node]; ok {
-			n := &states[at]
-			contributions[i] = v.contribution(e, &n.measured)
-			n.add(&contributions[i], 1)
-			v.young += youngOf(&contributions[i])
-		}
-	}
-	for i := range states {
-		n := &states[i]
-		if old := prev.node(n.name); old != nil {
-			n.hot, n.cooled = old.hot, old.cooled
-		}
-		if n.settle(v) {
-			n.cooled = unnumbered
-		}
-		if v.chunks[i/chunkSize] == nil {
-			v.chunks[i/chunkSize] = &chunk{}
-		}
-		v.chunks[i/chunkSize][i%chunkSize] = n
-		v.count(n, 1)
-	}
-	return v, contributions
-}
-
-func youngOf(c *contribution) int {
-	if !c.gone && c.seen[usage.CPU] < formula.Thousand {
-		return 1
-	}
-	return 0
-}
-
-// measure reads what is known of a node without its pods.
-func (v *View) measure(from *v1.Node) node {
-	n := node{name: from.Name, machine: from.Status.Capacity.Cpu().MilliValue()}
-	n.Capacity = v.capacity
-	n.Capacity[usage.CPU] = formula.Quantity(usage.CPU, from.Status.Allocatable.Cpu())
-	n.Capacity[usage.Memory] = formula.Quantity(usage.Memory, from.Status.Allocatable.Memory())
-	fresh := false
-	if known := v.snapshot.Node(from.Name); known != nil {
-		for d := range n.measured {
-			n.measured[d] = v.measurement(d, &known.Usage[d])
-			fresh = fresh || n.measured[d].Confidence == formula.Thousand
-		}
-		n.learnCapacity(known)
-	}
-	if !fresh {
-		v.unfresh++
-	}
-	if cpu, memory := n.measured[usage.CPU].At, n.measured[usage.Memory].At; v.Trimaran() && (cpu == 0) != (memory == 0) {
-		// Trimaran leaves out of CPU and memory the one that is not measured.
-		n.Capacity[usage.CPU] *= min(1, cpu)
-		n.Capacity[usage.Memory] *= min(1, memory)
-	}
-	return n
-}
-
-// learnCapacity takes what the source knows: not of CPU and memory, of which the
-// node itself says what may be allocated.
-func (n *node) learnCapacity(known *usage.Node) {
-	for _, d := range []usage.Dimension{usage.Network, usage.Disk} {
-		if c := known.Capacity[d]; c.Known() {
-			if value, ok := formula.Units(int(d), c.Value); ok && value > 0 {
-				n.Capacity[d] = value
-			}
-		}
-	}
-}
-
-func (v *View) measurement(d int, u *[usage.Statistics]usage.Sample) formula.Measurement {
-	mean, ok := formula.Units(d, u[usage.Mean].Value)
-	if !u[usage.Mean].Known() || !ok {
-		return formula.Measurement{}
-	}
-	m := formula.Measurement{Mean: mean, At: u[usage.Mean].At}
-	m.Confidence = v.Confidence(v.now - m.At)
-	if u[usage.Deviation].Known() {
-		deviation, ok := formula.Units(d, u[usage.Deviation].Value)
-		m.Variance, m.HasSpread = deviation*deviation, ok
-	}
-	if u[usage.P95].Known() {
-		m.P95, _ = formula.Units(d, u[usage.P95].Value)
-	}
-	return m
-}
-
-// ratioOf learns what pods use of what they request from the pods that were
-// measured, else, as from a source that knows nodes only, from the nodes.
-func ratioOf(v *View, pods []*entry) [2]int64 {
-	ratio := v.factor
-	for d := range ratio {
-		ratio[d] = formula.LearnRatio(nodeRatio(v, pods, d), ratio[d])
-		ratio[d] = formula.LearnRatio(podRatio(v, pods, d), ratio[d])
-	}
-	return ratio
-}
-
-func podRatio(v *View, pods []*entry, d int) formula.Witness {
-	var w formula.Witness
-	for _, e := range pods {
-		if e == nil || e.end != 0 || !e.requested[d] {
-			continue
-		}
-		own := v.snapshot.Pod(e.namespace, e.name)
-		if own == nil || v.trust(own[d][usage.Mean].At, e.start) < formula.Thousand {
-			continue
-		}
-		if mean, ok := formula.Units(d, own[d][usage.Mean].Value); ok {
-			w.Used, w.Requested, w.Count = w.Used+mean, w.Requested+e.request[d], w.Count+1
-		}
-	}
-	return w
-}
-
-func nodeRatio(v *View, pods []*entry, d int) formula.Witness {
-	var w formula.Witness
-	counted := map[string]bool{}
-	for _, e := range pods {
-		if e == nil || e.end != 0 || !e.requested[d] {
-			continue
-		}
-		known := v.snapshot.Node(e.node)
-		if known == nil || v.trust(known.Usage[d][usage.Mean].At, e.start) < formula.Thousand {
-			continue
-		}
-		mean, ok := formula.Units(d, known.Usage[d][usage.Mean].Value)
-		if !ok {
-			continue
-		}
-		if !counted[e.node] {
-			counted[e.node] = true
-			w.Used += mean
-		}
-		w.Requested, w.Count = w.Requested+e.request[d], w.Count+1
-	}
-	return w
 }

@@ -30,6 +30,16 @@ func (b *Builder) Pod(namespace, name string, d Dimension, s Statistic, value fl
 	return b.set(Object{Namespace: namespace, Name: name}, d, s, value, at)
 }
 
+// PodRow returns the row of a pod, for PodAt. Saying nothing of it makes it known all the same.
+func (b *Builder) PodRow(namespace, name string) int32 {
+	return b.store.pod(Object{Namespace: namespace, Name: name})
+}
+
+// PodAt returns what is said of the pod in a row, to be written: a way to say much
+// of many pods that need not find them by name each time. It is good until another
+// pod is named; the row, as long as the Builder.
+func (b *Builder) PodAt(row int32) *Usage { return &b.store.pods.Rows[row] }
+
 func (b *Builder) set(o Object, d Dimension, s Statistic, value float64, at time.Time) *Builder {
 	held, _ := b.store.sample(o, d, s)
 	*held = Sample{Value: value, At: at.UnixMilli()}

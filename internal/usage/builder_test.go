@@ -91,3 +91,29 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestBuilderRows says the same by name and by row.
+func TestBuilderRows(t *testing.T) {
+	names := []string{"web-0", "web-1", "db-0", "web-0", "db-0"}
+	byName, byRow := NewBuilder(noon), NewBuilder(noon)
+	rows := map[string]int32{}
+	for i, name := range names {
+		byName.Pod("ns", name, CPU, Mean, float64(i), noon)
+		row := byRow.PodRow("ns", name)
+		byRow.PodAt(row)[CPU][Mean] = Sample{Value: float64(i), At: noon.UnixMilli()}
+		if before, ok := rows[name]; ok && before != row {
+			t.Errorf("%s moved from row %d to %d", name, before, row)
+		}
+		rows[name] = row
+	}
+	first := byRow.Build()
+	for _, name := range names {
+		if got, want := *first.Pod("ns", name), *byName.Build().Pod("ns", name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	byRow.PodAt(rows["web-1"])[CPU][Mean].Value = 9
+	if got := first.Pod("ns", "web-1")[CPU][Mean].Value; got != 1 {
+		t.Errorf("a snapshot changed: %v", got)
+	}
+}

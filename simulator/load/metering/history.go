@@ -46,13 +46,15 @@ const (
 	bucket = 30 * time.Minute
 )
 
-// history is what was measured of one pod or node, in cores, at each measurement from the first to the last.
+// history is what was measured of one pod or node, in cores, at each measurement from the first to the last. It is
+// as long as a line of the processor's cache: there are many, and each is looked at all the time.
 type history struct {
 	first, last int32
 	ring        []float32
-	// peaks are the highest points of each bucket from firstPeak on.
-	peaks     []float32
-	firstPeak int64
+	// peaks are the highest points of each bucket before the open one, and highest is that of the open one.
+	peaks   []float32
+	open    int32
+	highest float32
 }
 
 func newHistory(w *windows) history {
@@ -61,12 +63,17 @@ func newHistory(w *windows) history {
 
 // add takes the next measurement, which is number tick, at a time since the beginning.
 func (h *history) add(w *windows, tick int32, at time.Duration, value float32) {
+	number := int32(floor(at, bucket))
 	if h.first < 0 {
-		h.first = tick
+		h.first, h.open = tick, number
 	}
 	h.last = tick
-	h.ring[tick%w.depth] = value
-	h.addPeak(w, floor(at, bucket), float32(h.points(w, tick)))
+	place := tick % w.depth
+	h.ring[place] = value
+	if h.open < number {
+		h.turn(w, number)
+	}
+	h.highest = max(h.highest, float32(h.point(w, tick, place)))
 }
 
 func floor(at, step time.Duration) int64 {
@@ -77,32 +84,59 @@ func floor(at, step time.Duration) int64 {
 	return n
 }
 
-func (h *history) addPeak(w *windows, number int64, value float32) {
-	if len(h.peaks) == 0 {
-		h.firstPeak = number
+// turn opens another bucket. Those without a measurement have nothing for their highest point.
+func (h *history) turn(w *windows, number int32) {
+	for ; h.open < number; h.open++ {
+		h.peaks = append(h.peaks, h.highest)
+		h.highest = 0
 	}
-	for h.firstPeak+int64(len(h.peaks)) <= number {
-		h.peaks = append(h.peaks, 0)
+	if most := int(w.past()/bucket) + int(24*time.Hour/bucket); len(h.peaks) >= 2*most {
+		h.peaks = append(h.peaks[:0], h.peaks[len(h.peaks)-most+1:]...)
 	}
-	if most := int64(w.past()/bucket) + int64(24*time.Hour/bucket); int64(len(h.peaks)) > 2*most {
-		drop := int64(len(h.peaks)) - most
-		h.peaks = append(h.peaks[:0], h.peaks[drop:]...)
-		h.firstPeak += drop
-	}
-	held := &h.peaks[number-h.firstPeak]
-	*held = max(*held, value)
 }
 
-// points is one point up to a measurement: the mean of the last few.
-func (h *history) points(w *windows, tick int32) float64 { return h.average(w, tick, w.point) }
+// ofBucket is the highest point of a bucket.
+func (h *history) ofBucket(number int64) (float32, bool) {
+	i := len(h.peaks) + int(number-int64(h.open))
+	switch {
+	case h.first < 0 || i < 0 || i > len(h.peaks):
+		return 0, false
+	case i == len(h.peaks):
+		return h.highest, true
+	default:
+		return h.peaks[i], true
+	}
+}
+
+// point is the mean of the last few measurements up to one, which is at a place in the ring.
+func (h *history) point(w *windows, tick, place int32) float64 {
+	count := min(w.point, tick-h.first+1)
+	return h.sum(place, count) / float64(count)
+}
 
 func (h *history) average(w *windows, tick, count int32) float64 {
-	var sum float64
-	from := max(h.first, tick-count+1)
-	for t := from; t <= tick; t++ {
-		sum += float64(h.ring[t%w.depth])
+	count = min(count, tick-h.first+1)
+	return h.sum(tick%w.depth, count) / float64(count)
+}
+
+// sum is of so many values up to a place in the ring, the oldest first.
+func (h *history) sum(place, count int32) (sum float64) {
+	if place -= count - 1; place < 0 {
+		place += int32(len(h.ring))
 	}
-	return sum / float64(tick-from+1)
+	for range count {
+		sum += float64(h.ring[place])
+		place = h.after(place)
+	}
+	return sum
+}
+
+// after is the next place in the ring.
+func (h *history) after(place int32) int32 {
+	if place++; int(place) == len(h.ring) {
+		return 0
+	}
+	return place
 }
 
 // known tells whether there was a measurement of that number.
@@ -124,8 +158,10 @@ func (h *history) deviation(w *windows, tick int32) (float64, bool) {
 		return 0, false
 	}
 	var sum, squares float64
+	place := from % w.depth
 	for t := from; t <= tick; t++ {
-		v := h.points(w, t)
+		v := h.point(w, t, place)
+		place = h.after(place)
 		sum += v
 		squares += v * v
 	}
@@ -143,8 +179,10 @@ func (h *history) p95(w *windows, tick int32) (float64, bool) {
 	above := int(count) - int(math.Ceil(0.95*float64(count)))
 	var buffer [16]float64
 	highest := buffer[:0] // from the highest down
+	place := from % w.depth
 	for t := from; t <= tick; t++ {
-		v := h.points(w, t)
+		v := h.point(w, t, place)
+		place = h.after(place)
 		if len(highest) == above+1 {
 			if v <= highest[above] {
 				continue
@@ -167,8 +205,8 @@ func (h *history) peak(w *windows, at time.Duration) (highest float64, known boo
 	for day := 1; day <= w.days; day++ {
 		then := at - time.Duration(day)*w.season.Period.Duration
 		for number := floor(then-half, bucket); number <= floor(then+half, bucket); number++ {
-			if i := number - h.firstPeak; i >= 0 && i < int64(len(h.peaks)) && time.Duration(number)*bucket < at {
-				highest, known = max(highest, float64(h.peaks[i])), true
+			if value, ok := h.ofBucket(number); ok && time.Duration(number)*bucket < at {
+				highest, known = max(highest, float64(value)), true
 			}
 		}
 	}

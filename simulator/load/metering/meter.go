@@ -31,6 +31,8 @@ type nodeMeter struct {
 
 type podMeter struct {
 	cpu *history
+	// row is where the builder has the pod; -1: it does not have it yet.
+	row int32
 }
 
 // New returns a meter that measures at intervals of scrape. What it measured can be published up to that late. With

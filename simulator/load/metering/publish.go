@@ -41,8 +41,7 @@ func (m *Meter) Publish(tick int32) {
 		m.gone = m.gone[1:]
 	}
 	if m.builder == nil || at-m.begun >= retention {
-		// A new one does not know what was forgotten.
-		m.builder, m.begun, m.peaks = usage.NewBuilder(m.epoch), at, math.MinInt64
+		m.begin(at)
 	}
 	seasonal := floor(at, bucket) != m.peaks
 	m.peaks = floor(at, bucket)
@@ -55,6 +54,14 @@ func (m *Meter) Publish(tick int32) {
 		m.sayNodeWithPods(on, tick, seasonal)
 	}
 	m.current = m.builder.Build()
+}
+
+// begin takes another builder, which does not know what was forgotten.
+func (m *Meter) begin(at time.Duration) {
+	m.builder, m.begun, m.peaks = usage.NewBuilder(m.epoch), at, math.MinInt64
+	for i := range m.pods {
+		m.pods[i].row = -1
+	}
 }
 
 func (m *Meter) sayNodeWithPods(on int, tick int32, seasonal bool) {
@@ -92,25 +99,39 @@ func (m *Meter) sayNode(on int, tick int32, seasonal bool) {
 	}
 }
 
+// sayPod says what a history tells of a pod.
 func (m *Meter) sayPod(i int32, h *history, tick int32, seasonal bool) {
-	pod := &m.world.Pods[i]
-	namespace, name := pod.From.Object.Namespace, pod.From.Object.Name
-	at := m.epoch.Add(m.Time(tick))
-	say := func(d usage.Dimension, s usage.Statistic, value float64, ok bool) {
+	mean, known := h.mean(m.windows, tick)
+	deviation, steady := h.deviation(m.windows, tick)
+	p95, ranked := h.p95(m.windows, tick)
+	var peak float64
+	if seasonal {
+		peak, seasonal = h.peak(m.windows, m.Time(tick))
+	}
+	if !known && !steady && !ranked && !seasonal {
+		return
+	}
+	at := m.epoch.Add(m.Time(tick)).UnixMilli()
+	say := func(s *usage.Sample, value float64, ok bool) {
 		if ok {
-			m.builder.Pod(namespace, name, d, s, value, at)
+			*s = usage.Sample{Value: value, At: at}
 		}
 	}
-	mean, known := h.mean(m.windows, tick)
-	say(usage.CPU, usage.Mean, mean, known)
-	say(usage.Memory, usage.Mean, float64(pod.Request[1]), known)
-	say(usage.Memory, usage.Deviation, 0, known)
-	deviation, steady := h.deviation(m.windows, tick)
-	say(usage.CPU, usage.Deviation, deviation, steady)
-	value, ok := h.p95(m.windows, tick)
-	say(usage.CPU, usage.P95, value, ok)
-	if seasonal {
-		value, ok = h.peak(m.windows, m.Time(tick))
-		say(usage.CPU, usage.Peak, value, ok)
+	u := m.usageOf(i)
+	say(&u[usage.CPU][usage.Mean], mean, known)
+	say(&u[usage.CPU][usage.Deviation], deviation, steady)
+	say(&u[usage.CPU][usage.P95], p95, ranked)
+	say(&u[usage.CPU][usage.Peak], peak, seasonal)
+	say(&u[usage.Memory][usage.Mean], float64(m.world.Pods[i].Request[1]), known)
+	say(&u[usage.Memory][usage.Deviation], 0, known)
+}
+
+// usageOf is where the builder has what is said of a pod.
+func (m *Meter) usageOf(i int32) *usage.Usage {
+	p := &m.pods[i]
+	if p.row < 0 {
+		object := m.world.Pods[i].From.Object
+		p.row = m.builder.PodRow(object.Namespace, object.Name)
 	}
+	return m.builder.PodAt(p.row)
 }

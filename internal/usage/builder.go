@@ -30,6 +30,15 @@ func (b *Builder) Pod(namespace, name string, d Dimension, s Statistic, value fl
 	return b.set(Object{Namespace: namespace, Name: name}, d, s, value, at)
 }
 
+// Clear forgets all that was said, and keeps the room that it took.
+func (b *Builder) Clear() {
+	b.store.nodes.Clear()
+	b.store.pods.Clear()
+	b.store.workloads.Clear()
+	b.store.nodeMarks, b.store.podMarks, b.store.workloadOf = nil, nil, nil
+	clear(b.fixed)
+}
+
 // PodRow returns the row of a pod, for PodAt. Saying nothing of it makes it known all the same.
 func (b *Builder) PodRow(namespace, name string) int32 {
 	return b.store.pod(Object{Namespace: namespace, Name: name})

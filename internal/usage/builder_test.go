@@ -116,4 +116,13 @@ func TestBuilderRows(t *testing.T) {
 	if got := first.Pod("ns", "web-1")[CPU][Mean].Value; got != 1 {
 		t.Errorf("a snapshot changed: %v", got)
 	}
+	byRow.Clear()
+	row := byRow.PodRow("ns", "new-0")
+	if got := *byRow.PodAt(row); got != (Usage{}) {
+		t.Errorf("of a pod said after all was forgotten %v is known", got)
+	}
+	nodes, pods, workloads := byRow.Build().Len()
+	if nodes != 0 || pods != 1 || workloads != 1 || first.Pod("ns", "web-1") == nil {
+		t.Errorf("%d nodes, %d pods and %d workloads are left, and the snapshot knows %v", nodes, pods, workloads, first.Pod("ns", "web-1"))
+	}
 }

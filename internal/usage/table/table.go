@@ -63,6 +63,12 @@ func (t *Table[K, V]) Remove(k K) {
 	t.free = append(t.free, i)
 }
 
+// Clear forgets all keys, and keeps the room of the rows.
+func (t *Table[K, V]) Clear() {
+	room := len(t.Index)
+	*t = Table[K, V]{Index: make(map[K]int32, room), Keys: make([]K, 0, room), Rows: t.Rows[:0]}
+}
+
 // thaw makes Index and Keys ours alone to change.
 func (t *Table[K, V]) thaw() {
 	if t.Index == nil {

@@ -30,6 +30,10 @@ func TestTwin(t *testing.T) {
 				t.Fatalf("the key of row %d is %s, want %s", i, table.Keys[i], k)
 			}
 		case 2:
+			if random.IntN(50) == 0 {
+				table.Clear()
+				clear(twin)
+			}
 			table.Remove(k)
 			delete(twin, k)
 		default:

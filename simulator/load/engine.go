@@ -65,6 +65,7 @@ func newEngine(ctx context.Context, r *Result, w *trace.Workload, o *Options) (*
 		r.Heat = newHeat(w.Nodes, end, o.Scrape)
 	}
 	e.meter = metering.New(s, o.Scrape, late, slices.ContainsFunc(w.Pods, runsAlready), epoch)
+	e.meter.Threads = max(1, o.Threads)
 	p, driver, err := policy.NewLoad(r.Policy, &policy.LoadSetting{
 		Seed: r.Seed, Clock: e.clock, Usage: e.meter, Scrape: o.Scrape, Future: e.future,
 	})

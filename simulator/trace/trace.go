@@ -26,7 +26,7 @@ type Pod struct {
 	Curve Curve
 }
 
-// Curve is CPU used, in millicores, at a time since the trace's start.
+// Curve is CPU used, in millicores, at a time since the trace's start. It may be asked from several threads at once.
 type Curve interface {
 	At(time.Duration) int64
 }

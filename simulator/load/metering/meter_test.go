@@ -267,6 +267,42 @@ func TestReplicasTeach(t *testing.T) {
 	}
 }
 
+// TestThreadsMeasureTheSame is for the race detector too.
+func TestThreadsMeasureTheSame(t *testing.T) {
+	type result struct {
+		seen []int64
+		mean map[string]float64
+	}
+	measured := func(threads int) (r result) {
+		curves := make([]trace.Curve, 40)
+		for i := range curves {
+			curves[i] = daily{night: int64(10 * i), day: int64(300 * i)}
+		}
+		s := small(7, curves...)
+		m := New(s, time.Minute, 0, false, epoch)
+		m.Threads = threads
+		for i := range int32(len(curves)) {
+			place(s, m, i, i%7, 0)
+		}
+		s.Nodes[3].There = false
+		for m.Next() <= 9*time.Hour {
+			m.Measure(func(on int32, milli int64) { r.seen = append(r.seen, int64(on), milli) })
+		}
+		m.Publish(9 * 60)
+		r.mean = map[string]float64{}
+		for o, u := range m.Snapshot().Pods() {
+			r.mean[o.Name] = u[usage.CPU][usage.Mean].Value
+		}
+		return r
+	}
+	one := measured(1)
+	for _, threads := range []int{2, 3, 20} {
+		if diff := cmp.Diff(one, measured(threads), cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("%d threads measured something else (-one +%d):\n%s", threads, threads, diff)
+		}
+	}
+}
+
 func TestLostNodesAreNotMeasured(t *testing.T) {
 	s := small(2, steady(1000))
 	m := New(s, time.Minute, 0, false, epoch)

@@ -10,11 +10,13 @@ import (
 // retention is how long a pod that is gone still teaches about its workload.
 const retention = time.Hour
 
+const never = math.MinInt64
+
 // publisher makes snapshots of what was measured, as schedulers would have read it.
 type publisher struct {
 	epoch   time.Time
 	builder *usage.Builder
-	begun   time.Duration // when the builder was
+	begun   time.Duration // when the builder began; or never
 	gone    []departed
 	current *usage.Snapshot
 	peaks   int64 // the bucket in which peaks were said last
@@ -28,7 +30,8 @@ type departed struct {
 }
 
 func newPublisher(epoch time.Time) publisher {
-	return publisher{epoch: epoch, current: usage.NewBuilder(epoch).Build(), peaks: math.MinInt64}
+	builder := usage.NewBuilder(epoch)
+	return publisher{epoch: epoch, builder: builder, begun: never, current: builder.Build(), peaks: math.MinInt64}
 }
 
 // Snapshot implements policy.Usage.
@@ -40,7 +43,7 @@ func (m *Meter) Publish(tick int32) {
 	for len(m.gone) > 0 && at-m.gone[0].at > retention {
 		m.gone = m.gone[1:]
 	}
-	if m.builder == nil || at-m.begun >= retention {
+	if m.begun == never || at-m.begun >= retention {
 		m.begin(at)
 	}
 	seasonal := floor(at, bucket) != m.peaks
@@ -56,9 +59,10 @@ func (m *Meter) Publish(tick int32) {
 	m.current = m.builder.Build()
 }
 
-// begin takes another builder, which does not know what was forgotten.
+// begin has the builder begin anew: it does not forget things one by one.
 func (m *Meter) begin(at time.Duration) {
-	m.builder, m.begun, m.peaks = usage.NewBuilder(m.epoch), at, math.MinInt64
+	m.builder.Clear()
+	m.begun, m.peaks = at, math.MinInt64
 	for i := range m.pods {
 		m.pods[i].row = -1
 	}

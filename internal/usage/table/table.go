@@ -109,7 +109,7 @@ func (v View[K, V]) Get(k K) *V {
 // Near is Get for a key, not the zero one, that is asked for again and again. It
 // first looks at the row that it returned the last time, of whichever View.
 func (v View[K, V]) Near(k K, row int32) (*V, int32) {
-	if int(row) < len(v.keys) && v.keys[row] == k {
+	if uint(row) < uint(len(v.keys)) && v.keys[row] == k {
 		return &v.rows[row], row
 	}
 	if i, ok := v.index[k]; ok {

@@ -1,0 +1,167 @@
+package board
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
+)
+
+// Sheet has the answers to one query.
+type Sheet struct {
+	board *Board
+	query Query
+	used  atomic.Int64 // Unix milliseconds of the last read
+	state atomic.Pointer[state]
+	// filling lets one at a time ask.
+	filling sync.Mutex
+}
+
+// state is what is known after a tick. It does not change.
+type state struct {
+	tick time.Time // of the last answer; zero: there was none
+	rows map[string]Row
+	// other answers for rows that were never there.
+	other map[string]Row
+	err   error // of the last try, nil if it was answered
+	tried time.Time
+}
+
+// Row is what is known of one row.
+type Row struct {
+	// Samples are the last ones that were a measurement; none where there never was one.
+	Samples []Sample
+	// At is when they were true, and Heard the tick that last had them.
+	At, Heard time.Time
+	// Fault is what the last answer had in their place: "" or why that is no measurement.
+	Fault window.Verdict
+}
+
+// Read returns a row. An error is a *Missing, or that of the context.
+func (s *Sheet) Read(ctx context.Context, key string) (Row, error) {
+	now := s.board.clock.Now()
+	s.used.Store(now.UnixMilli())
+	known, err := s.known(ctx, now)
+	if err != nil {
+		return Row{}, err
+	}
+	return known.read(key, now, s.board.config.Stale)
+}
+
+// Each goes through the rows that the answer to a tick had, whose samples are measurements. It returns false where
+// that tick was not answered.
+func (s *Sheet) Each(tick time.Time, yield func(Row)) bool {
+	s.used.Store(s.board.clock.Now().UnixMilli())
+	known := s.state.Load()
+	if known == nil || !known.tick.Equal(tick) {
+		return false
+	}
+	for _, row := range known.rows {
+		if row.Heard.Equal(tick) && row.Fault == "" {
+			yield(row)
+		}
+	}
+	return true
+}
+
+// known is the state; whoever comes first asks for it, and the others wait.
+func (s *Sheet) known(ctx context.Context, now time.Time) (*state, error) {
+	if known := s.state.Load(); known != nil {
+		return known, nil
+	}
+	if err := s.fill(ctx, s.board.config.Tick(now)); err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return s.state.Load(), nil
+}
+
+// fill asks about a tick, unless that has been done.
+func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
+	s.filling.Lock()
+	defer s.filling.Unlock()
+	was := s.state.Load()
+	if was != nil && !was.tried.Before(tick) {
+		return was.err
+	}
+	if was == nil {
+		was = &state{}
+	}
+	got, err := s.answer(ctx, tick)
+	if err != nil {
+		if was.tried.IsZero() && ctx.Err() != nil {
+			return err // who asked has gone; the next one may have more patience
+		}
+		s.board.metrics.failed()
+		s.state.Store(&state{tick: was.tick, rows: was.rows, other: was.other, err: err, tried: tick})
+		return err
+	}
+	s.state.Store(was.after(&got, &s.board.config, s.board.metrics))
+	return nil
+}
+
+// after is what is known once a tick has been answered.
+func (s *state) after(a *answer, c *Config, m *metrics) *state {
+	next := &state{tick: a.tick, tried: a.tick, rows: make(map[string]Row, len(a.rows))}
+	for key, samples := range a.rows {
+		row := Row{Samples: samples, At: a.at(key), Heard: a.tick}
+		if row.Fault = fault(samples); row.Fault != "" {
+			m.rejected(string(row.Fault))
+			was := s.rows[key]
+			row.Samples, row.At = was.Samples, was.At
+		}
+		next.rows[key] = row
+	}
+	for key, row := range s.rows {
+		if _, ok := next.rows[key]; !ok && row.held(a, c) {
+			next.rows[key] = row
+		}
+	}
+	for key, samples := range a.other {
+		if next.other == nil {
+			next.other = map[string]Row{}
+		}
+		next.other[key] = Row{Samples: samples, At: a.at(key), Heard: a.tick, Fault: fault(samples)}
+	}
+	return next
+}
+
+// held tells whether a row that an answer lacks is still known. Where the answer has nothing at all, that is more
+// likely a fault of the way to the samples than their end.
+func (r *Row) held(a *answer, c *Config) bool {
+	if len(a.rows) == 0 {
+		return a.tick.Sub(r.At) <= c.Stale
+	}
+	return a.tick.Sub(r.Heard) <= c.Fresh
+}
+
+// read judges what is known of a row at a time.
+func (s *state) read(key string, now time.Time, stale time.Duration) (Row, error) {
+	row, ok := s.rows[key]
+	if !ok {
+		row, ok = s.other[key]
+	}
+	switch {
+	case !ok && s.err != nil:
+		return Row{}, &Missing{Unanswered: s.err}
+	case !ok:
+		return Row{}, &Missing{}
+	case len(row.Samples) == 0 || now.Sub(row.At) > stale:
+		return Row{}, &Missing{Last: row.At, Age: now.Sub(row.At), Fault: row.Fault, Unanswered: s.err}
+	default:
+		return row, nil
+	}
+}
+
+// Labels are those of a sample that may be shown.
+func (s *Sheet) Labels(sample *Sample) map[string]string {
+	shown := make(map[string]string, len(sample.Labels))
+	for name, value := range sample.Labels {
+		shown[string(name)] = string(value)
+	}
+	for _, hidden := range s.query.Hidden {
+		delete(shown, hidden)
+	}
+	return shown
+}

@@ -1,0 +1,2 @@
+// Package catalogue knows which metrics there are: what the rules make of the series that Prometheus has.
+package catalogue

@@ -1,0 +1,221 @@
+// Package serve answers reads of custom.metrics.k8s.io and external.metrics.k8s.io from memory. It implements the
+// providers of sigs.k8s.io/custom-metrics-apiserver.
+package serve
+
+import (
+	"context"
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/metrics/pkg/apis/custom_metrics"
+	"k8s.io/metrics/pkg/apis/external_metrics"
+	"sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
+
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/board"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/catalogue"
+)
+
+// Objects knows the objects of the cluster.
+type Objects interface {
+	// Select returns the objects of a resource that have the labels.
+	Select(ctx context.Context, resource schema.GroupVersionResource, namespace string, by labels.Selector) ([]Object, error)
+}
+
+// Object is one that a metric may be about.
+type Object struct {
+	Name string
+	// Idle objects are pods that serve nothing: pending, failed, or about to go.
+	Idle bool
+}
+
+// Elsewhere is another metrics server. It has what is not known here.
+type Elsewhere interface {
+	provider.CustomMetricsProvider
+	provider.ExternalMetricsProvider
+}
+
+// Provider answers reads.
+type Provider struct {
+	catalogue *catalogue.Catalogue
+	board     *board.Board
+	mapper    meta.RESTMapper
+	objects   Objects
+	windows   Windows
+	elsewhere Elsewhere
+	sheets    sheets
+}
+
+var _ provider.MetricsProvider = (*Provider)(nil)
+
+// Config is what a Provider is made of. Windows and Elsewhere may be nil.
+type Config struct {
+	Catalogue *catalogue.Catalogue
+	Board     *board.Board
+	Mapper    meta.RESTMapper
+	Objects   Objects
+	Windows   Windows
+	Elsewhere Elsewhere
+}
+
+// New returns a provider.
+func New(c Config) *Provider {
+	p := &Provider{
+		catalogue: c.Catalogue, board: c.Board, mapper: c.Mapper, objects: c.Objects, windows: c.Windows, elsewhere: c.Elsewhere,
+	}
+	if p.windows == nil {
+		p.windows = none{}
+	}
+	return p
+}
+
+// GetMetricByName implements provider.CustomMetricsProvider.
+func (p *Provider) GetMetricByName(
+	ctx context.Context, name types.NamespacedName, info provider.CustomMetricInfo, selector labels.Selector,
+) (*custom_metrics.MetricValue, error) {
+	r, err := p.custom(info, name.Namespace, selector)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		if p.elsewhere != nil {
+			return p.elsewhere.GetMetricByName(ctx, name, info, selector)
+		}
+		return nil, provider.NewMetricNotFoundForError(info.GroupResource, info.Metric, name.Name)
+	}
+	got, err := p.read(ctx, r, []Object{{Name: name.Name}})
+	if err != nil {
+		return nil, err
+	}
+	if len(got.measured) == 0 {
+		return nil, got.refusal(provider.NewMetricNotFoundForError(r.info.GroupResource, info.Metric, name.Name))
+	}
+	served, err := p.windows.Object(r.key(), name.Name)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if served != nil {
+		got.measured[0].milli = served.Milli
+	}
+	return &p.list(r, got.measured).Items[0], nil
+}
+
+// GetMetricBySelector implements provider.CustomMetricsProvider. Objects without a sample are left out: an autoscaler
+// takes them for idle when it would grow, and for busy when it would shrink.
+func (p *Provider) GetMetricBySelector(
+	ctx context.Context, namespace string, by labels.Selector, info provider.CustomMetricInfo, selector labels.Selector,
+) (*custom_metrics.MetricValueList, error) {
+	r, err := p.custom(info, namespace, selector)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		if p.elsewhere != nil {
+			return p.elsewhere.GetMetricBySelector(ctx, namespace, by, info, selector)
+		}
+		return nil, provider.NewMetricNotFoundError(info.GroupResource, info.Metric)
+	}
+	objects, err := p.objects.Select(ctx, r.resource, namespace, by)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	got, err := p.read(ctx, r, objects)
+	if err != nil {
+		return nil, err
+	}
+	if len(got.measured) == 0 {
+		return nil, got.refusal(provider.NewMetricNotFoundForSelectorError(r.info.GroupResource, info.Metric, "*", by))
+	}
+	served, err := p.windows.Pods(r.key(), by)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if served != nil {
+		got.spread(served.Milli)
+	}
+	return p.list(r, got.measured), nil
+}
+
+// ListAllMetrics implements provider.CustomMetricsProvider.
+func (p *Provider) ListAllMetrics() []provider.CustomMetricInfo {
+	var list []provider.CustomMetricInfo
+	for _, m := range p.catalogue.Index().Metrics {
+		if m.Resource.Resource != "" {
+			list = append(list, provider.CustomMetricInfo{GroupResource: m.Resource, Namespaced: m.Namespaced, Metric: m.Name})
+		}
+	}
+	if p.elsewhere != nil {
+		list = union(list, p.elsewhere.ListAllMetrics())
+	}
+	return list
+}
+
+// GetExternalMetric implements provider.ExternalMetricsProvider.
+func (p *Provider) GetExternalMetric(
+	ctx context.Context, namespace string, selector labels.Selector, info provider.ExternalMetricInfo,
+) (*external_metrics.ExternalMetricValueList, error) {
+	m, ok := p.catalogue.Index().External(info.Metric)
+	if !ok {
+		if p.elsewhere != nil {
+			return p.elsewhere.GetExternalMetric(ctx, namespace, selector, info)
+		}
+		return nil, provider.NewMetricNotFoundError(schema.GroupResource{}, info.Metric)
+	}
+	r := &read{metric: m, namespace: namespace, selector: selector}
+	sheet, row, err := p.sheets.external(p.board, r)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	got, err := sheet.Read(ctx, row)
+	if err != nil {
+		return nil, p.refuseExternal(err, info.Metric)
+	}
+	served, err := p.windows.External(r.key())
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return externalList(r, sheet, got, served), nil
+}
+
+// ListAllExternalMetrics implements provider.ExternalMetricsProvider.
+func (p *Provider) ListAllExternalMetrics() []provider.ExternalMetricInfo {
+	var list []provider.ExternalMetricInfo
+	for _, m := range p.catalogue.Index().Metrics {
+		if m.Resource.Resource == "" {
+			list = append(list, provider.ExternalMetricInfo{Metric: m.Name})
+		}
+	}
+	if p.elsewhere != nil {
+		list = union(list, p.elsewhere.ListAllExternalMetrics())
+	}
+	return list
+}
+
+func (p *Provider) refuseExternal(err error, metric string) error {
+	var missing *board.Missing
+	if errors.As(err, &missing) && missing.Absent() {
+		return provider.NewMetricNotFoundError(schema.GroupResource{}, metric)
+	}
+	return unavailable(err)
+}
+
+// unavailable is an error that makes an autoscaler stay as it is.
+func unavailable(err error) error { return apierrors.NewServiceUnavailable(err.Error()) }
+
+// union joins lists, each element once.
+func union[T comparable](lists ...[]T) []T {
+	var all []T
+	seen := map[T]bool{}
+	for _, list := range lists {
+		for _, one := range list {
+			if !seen[one] {
+				seen[one] = true
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}

@@ -75,6 +75,7 @@ require (
 	gonum.org/v1/plot v0.17.0
 	k8s.io/kube-aggregator v0.0.0
 	k8s.io/kubernetes v1.37.1
+	sigs.k8s.io/custom-metrics-apiserver v1.37.0
 	sigs.k8s.io/prometheus-adapter v0.12.0
 	sigs.k8s.io/scheduler-plugins v0.34.7
 )
@@ -173,7 +174,6 @@ require (
 	k8s.io/kubectl v0.0.0 // indirect
 	k8s.io/mount-utils v0.0.0 // indirect
 	k8s.io/pod-security-admission v0.0.0 // indirect
-	sigs.k8s.io/custom-metrics-apiserver v1.37.0 // indirect
 )
 
 require (

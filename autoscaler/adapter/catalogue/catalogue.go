@@ -38,6 +38,7 @@ type Catalogue struct {
 	metrics *metrics
 	index   atomic.Pointer[Index]
 	changed chan struct{}
+	asked   atomic.Bool
 
 	mu   sync.Mutex
 	sets []*rules.Set
@@ -72,6 +73,9 @@ func (c *Catalogue) Use(sets ...*rules.Set) {
 // Index is what there is at present.
 func (c *Catalogue) Index() *Index { return c.index.Load() }
 
+// Asked tells that Prometheus has told once of the series of every rule.
+func (c *Catalogue) Asked() bool { return c.asked.Load() }
+
 // Run asks Prometheus at each interval, and at once when rules change, until the context ends.
 func (c *Catalogue) Run(ctx context.Context) {
 	for {
@@ -102,6 +106,7 @@ func (c *Catalogue) Refresh(ctx context.Context) {
 	}
 	c.metrics.refreshed(failed, c.clock.Now())
 	c.rebuild()
+	c.asked.Store(c.asked.Load() || failed == 0)
 }
 
 // matches are the selectors of all rules; many rules have the same.

@@ -1,0 +1,2 @@
+// Package app is the metrics-adapter command.
+package app

@@ -18,16 +18,23 @@ import (
 	"k8s.io/component-base/cli"
 	"k8s.io/klog/v2"
 
+	adapter "github.com/evenkeel/evenkeel/cmd/metrics-adapter/app"
 	"github.com/evenkeel/evenkeel/cmd/scheduler/app"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
-// asScheduler in the environment makes the test binary the scheduler command.
-const asScheduler = "EVENKEEL_TEST_AS_SCHEDULER"
+// Either of these in the environment makes the test binary that command.
+const (
+	asScheduler = "EVENKEEL_TEST_AS_SCHEDULER"
+	asAdapter   = "EVENKEEL_TEST_AS_ADAPTER"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asScheduler) != "" {
 		os.Exit(runScheduler(os.Args[1:]))
+	}
+	if os.Getenv(asAdapter) != "" {
+		os.Exit(runAdapter(os.Args[1:]))
 	}
 	klog.SetLogger(klog.Logger{})
 	code := m.Run()
@@ -47,6 +54,19 @@ func runScheduler(args []string) int {
 	cmd.SetArgs(args)
 	if err := cli.RunNoErrOutput(cmd); err != nil {
 		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// runAdapter does what cmd/metrics-adapter's main does.
+func runAdapter(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd := adapter.NewCommand()
+	cmd.SetArgs(args)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "metrics-adapter:", err)
 		return 1
 	}
 	return 0

@@ -16,7 +16,7 @@ import (
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
-// process is a scheduler in a process of its own.
+// process is one of our commands in a process of its own.
 type process struct {
 	cmd    *exec.Cmd
 	output *output
@@ -44,7 +44,13 @@ func (o *output) String() string {
 // startScheduler starts the scheduler command, which is killed when the test ends.
 func startScheduler(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: schedulerCommand(t, args...), output: &output{}, ended: make(chan struct{})}
+	return startProcess(t, schedulerCommand(t, args...))
+}
+
+// startProcess starts a command, which is killed when the test ends.
+func startProcess(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, output: &output{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -56,7 +62,7 @@ func startScheduler(t *testing.T, args ...string) *process {
 	t.Cleanup(func() {
 		p.signal(t, syscall.SIGKILL)
 		if t.Failed() {
-			t.Logf("the scheduler printed:\n%s", p.output)
+			t.Logf("it printed:\n%s", p.output)
 		}
 	})
 	return p
@@ -71,7 +77,7 @@ func (p *process) signal(t *testing.T, s syscall.Signal) {
 	select {
 	case <-p.ended:
 	case <-time.After(30 * time.Second):
-		t.Fatalf("the scheduler did not end within 30 s of %v", s)
+		t.Fatalf("it did not end within 30 s of %v", s)
 	}
 }
 
@@ -91,12 +97,18 @@ func runCommand(t *testing.T, args ...string) (stdout, stderr string, code int) 
 
 func schedulerCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
+	return selfCommand(t, asScheduler, args...)
+}
+
+// selfCommand is the test binary as one of our commands.
+func selfCommand(t *testing.T, as string, args ...string) *exec.Cmd {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asScheduler+"=1")
+	cmd.Env = append(os.Environ(), as+"=1")
 	return cmd
 }
 

@@ -196,6 +196,13 @@ func prometheusBinary(t *testing.T) string {
 // second.
 func startPrometheus(t *testing.T, binary, scraped string) promapi.API {
 	t.Helper()
+	api, _ := startPrometheusAt(t, binary, scraped)
+	return api
+}
+
+// startPrometheusAt says where the server is, too.
+func startPrometheusAt(t *testing.T, binary, scraped string) (api promapi.API, url string) {
+	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	text := fmt.Sprintf(`
@@ -227,7 +234,7 @@ scrape_configs:
 			t.Logf("prometheus said:\n%s", &log)
 		}
 	})
-	url := "http://" + address
+	url = "http://" + address
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/-/ready", nil)
 		if err != nil {
@@ -242,7 +249,7 @@ scrape_configs:
 	if err != nil {
 		t.Fatalf("waiting for prometheus at %s: %v", url, err)
 	}
-	return prometheusAPI(t, url)
+	return prometheusAPI(t, url), url
 }
 
 // freeAddress is one that nobody listens on at the moment.

@@ -78,7 +78,7 @@ func (w *Window) Observe(at time.Time, demand float64) Verdict {
 	if w.lived > 0 && tick <= w.newest.tick {
 		return Late
 	}
-	sample, verdict := thousandths(demand)
+	sample, verdict := Milli(demand)
 	if verdict != Taken {
 		w.rejected++
 		w.rejectedAs = verdict
@@ -91,7 +91,8 @@ func (w *Window) Observe(at time.Time, demand float64) Verdict {
 	return Taken
 }
 
-func thousandths(demand float64) (int64, Verdict) {
+// Milli is a measurement in thousandths, rounded up, as an HPA reads it; or why it is no demand.
+func Milli(demand float64) (int64, Verdict) {
 	switch {
 	case math.IsNaN(demand):
 		return 0, NotANumber

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
+	"k8s.io/component-base/logs"
 	"k8s.io/component-base/metrics/legacyregistry"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/cmd"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/dynamicmapper"
@@ -48,7 +48,7 @@ func (s *server) addTo(flags *pflag.FlagSet) {
 	}
 	flags.AddFlagSet(own)
 	flags.StringVar(&s.kubeconfig, "kubeconfig", "", "`file` with the way to the API server; without it, the one of the pod's service account")
-	klog.InitFlags(nil)
+	logs.AddFlags(flags)
 }
 
 // adapter is what the server is made of.

@@ -19,12 +19,12 @@ func (p *Provider) list(r *read, values []measured) *custom_metrics.MetricValueL
 	if err != nil {
 		kind = schema.GroupVersionKind{} // the objects were found by their resource: it went this very moment
 	}
-	id := custom_metrics.MetricIdentifier{Name: r.metric.Name, Selector: labelSelector(r.selector)}
+	id := custom_metrics.MetricIdentifier{Name: r.Metric.Name, Selector: labelSelector(r.Selector)}
 	list := &custom_metrics.MetricValueList{Items: make([]custom_metrics.MetricValue, len(values))}
 	for i := range values {
 		list.Items[i] = custom_metrics.MetricValue{
 			DescribedObject: custom_metrics.ObjectReference{
-				APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Name: values[i].Name, Namespace: r.namespace,
+				APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Name: values[i].Name, Namespace: r.Namespace,
 			},
 			Metric:    id,
 			Timestamp: metav1.NewTime(values[i].at),
@@ -57,7 +57,7 @@ func externalList(r *read, sheet *board.Sheet, row board.Row, served *Served) *e
 	list := &external_metrics.ExternalMetricValueList{}
 	for i := range row.Samples {
 		list.Items = append(list.Items, external_metrics.ExternalMetricValue{
-			MetricName: r.metric.Name, MetricLabels: sheet.Labels(&row.Samples[i]), Timestamp: metav1.NewTime(row.At), Value: quantity(values[i]),
+			MetricName: r.Metric.Name, MetricLabels: sheet.Labels(&row.Samples[i]), Timestamp: metav1.NewTime(row.At), Value: quantity(values[i]),
 		})
 	}
 	return list

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -10,28 +11,25 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
 
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/board"
-	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/plan"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
+	"github.com/evenkeel/evenkeel/internal/usage"
 )
 
 // read is one read of a metric.
 type read struct {
-	metric    rules.Metric
-	info      provider.CustomMetricInfo // of a custom metric
-	resource  schema.GroupVersionResource
-	namespace string
-	selector  labels.Selector
-}
-
-// request is the read in the terms of rules.
-func (r *read) request(names ...string) rules.Request {
-	return rules.Request{Series: r.metric.Series, Resource: r.metric.Resource, Namespace: r.namespace, Names: names, Selector: r.selector}
+	plan.Read
+	info     provider.CustomMetricInfo // of a custom metric
+	resource schema.GroupVersionResource
 }
 
 // key is the read in the terms of windows.
-func (r *read) key() Key {
-	return Key{Namespace: r.namespace, Resource: r.metric.Resource, Metric: r.metric.Name, Selector: r.selector.String()}
+func (r *read) key(of v1alpha1.WindowMetricType, name string) Key {
+	return Key{
+		Type: of, Namespace: r.Namespace, Resource: r.Metric.Resource, Metric: r.Metric.Name, Selector: r.Selector.String(), Name: name,
+	}
 }
 
 // custom finds a metric; nil where it is not known here.
@@ -45,7 +43,7 @@ func (p *Provider) custom(info provider.CustomMetricInfo, namespace string, sele
 	if !ok {
 		return nil, nil
 	}
-	return &read{metric: m, info: info, resource: resource, namespace: namespace, selector: selector}, nil
+	return &read{Read: plan.Read{Metric: m, Namespace: namespace, Selector: selector}, info: info, resource: resource}, nil
 }
 
 // measured is an object and its value.
@@ -71,7 +69,7 @@ func (f *found) refusal(absent error) error {
 }
 
 func (p *Provider) read(ctx context.Context, r *read, objects []Object) (*found, error) {
-	source, err := p.sheets.custom(p.board, r, objects)
+	source, err := p.sheet(r, objects...)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
@@ -93,19 +91,43 @@ func (p *Provider) read(ctx context.Context, r *read, objects []Object) (*found,
 	return f, nil
 }
 
-// spread shares out what a window serves among the pods that do the work.
-func (f *found) spread(served int64) {
-	var values []int64
+// hold puts what windows serve in place of what was measured. A window is for the pods of one workload; a selector may
+// select pods of more, and those keep their values.
+func (p *Provider) hold(r *read, f *found) error {
+	if r.Metric.Resource != (schema.GroupResource{Resource: "pods"}) {
+		return nil
+	}
+	workloads := map[string][]*measured{}
 	for i := range f.measured {
-		if !f.measured[i].Idle {
-			values = append(values, f.measured[i].milli)
+		name := usage.WorkloadOfName(r.Namespace, f.measured[i].Name).Name
+		workloads[name] = append(workloads[name], &f.measured[i])
+	}
+	for name, measured := range workloads {
+		served, err := p.windows.Served(r.key(v1alpha1.PodsMetric, name))
+		if err != nil {
+			return unavailable(err)
+		}
+		if served != nil {
+			spread(measured, served.Milli)
 		}
 	}
+	return nil
+}
+
+// spread shares out what a window serves among the pods that do the work. A window that lags behind never lowers them.
+func spread(pods []*measured, served int64) {
+	pods = slices.DeleteFunc(pods, func(m *measured) bool { return m.Idle })
+	values, sum := make([]int64, len(pods)), int64(0)
+	for i, m := range pods {
+		values[i] = m.milli
+		sum += m.milli
+	}
+	if served <= sum {
+		return
+	}
 	window.Spread(values, served)
-	for i := range f.measured {
-		if !f.measured[i].Idle {
-			f.measured[i].milli, values = values[0], values[1:]
-		}
+	for i, m := range pods {
+		m.milli = values[i]
 	}
 }
 

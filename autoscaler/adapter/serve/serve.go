@@ -15,8 +15,10 @@ import (
 	"k8s.io/metrics/pkg/apis/external_metrics"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
 
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/board"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/catalogue"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/plan"
 )
 
 // Objects knows the objects of the cluster.
@@ -46,7 +48,7 @@ type Provider struct {
 	objects   Objects
 	windows   Windows
 	elsewhere Elsewhere
-	sheets    sheets
+	plans     plan.Plans
 }
 
 var _ provider.MetricsProvider = (*Provider)(nil)
@@ -93,12 +95,12 @@ func (p *Provider) GetMetricByName(
 	if len(got.measured) == 0 {
 		return nil, got.refusal(provider.NewMetricNotFoundForError(r.info.GroupResource, info.Metric, name.Name))
 	}
-	served, err := p.windows.Object(r.key(), name.Name)
+	served, err := p.windows.Served(r.key(v1alpha1.ObjectMetric, name.Name))
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	if served != nil {
-		got.measured[0].milli = served.Milli
+		got.measured[0].milli = max(served.Milli, got.measured[0].milli)
 	}
 	return &p.list(r, got.measured).Items[0], nil
 }
@@ -129,12 +131,8 @@ func (p *Provider) GetMetricBySelector(
 	if len(got.measured) == 0 {
 		return nil, got.refusal(provider.NewMetricNotFoundForSelectorError(r.info.GroupResource, info.Metric, "*", by))
 	}
-	served, err := p.windows.Pods(r.key(), by)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if served != nil {
-		got.spread(served.Milli)
+	if err := p.hold(r, got); err != nil {
+		return nil, err
 	}
 	return p.list(r, got.measured), nil
 }
@@ -164,20 +162,20 @@ func (p *Provider) GetExternalMetric(
 		}
 		return nil, provider.NewMetricNotFoundError(schema.GroupResource{}, info.Metric)
 	}
-	r := &read{metric: m, namespace: namespace, selector: selector}
-	sheet, row, err := p.sheets.external(p.board, r)
+	r := &read{Read: plan.Read{Metric: m, Namespace: namespace, Selector: selector}}
+	source, err := p.sheet(r)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
-	got, err := sheet.Read(ctx, row)
+	got, err := source.sheet.Read(ctx, source.row(""))
 	if err != nil {
 		return nil, p.refuseExternal(err, info.Metric)
 	}
-	served, err := p.windows.External(r.key())
+	served, err := p.windows.Served(r.key(v1alpha1.ExternalMetric, ""))
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return externalList(r, sheet, got, served), nil
+	return externalList(r, source.sheet, got, served), nil
 }
 
 // ListAllExternalMetrics implements provider.ExternalMetricsProvider.

@@ -66,6 +66,24 @@ func (s *Sheet) Each(tick time.Time, yield func(Row)) bool {
 	return true
 }
 
+// Heard returns the samples of a row that the answer to a tick had; none where it had none, or none that is a measurement.
+// It returns false where that tick was not answered.
+func (s *Sheet) Heard(tick time.Time, key string) ([]Sample, bool) {
+	s.used.Store(s.board.clock.Now().UnixMilli())
+	known := s.state.Load()
+	if known == nil || !known.tick.Equal(tick) {
+		return nil, false
+	}
+	row, ok := known.rows[key]
+	if !ok || !row.Heard.Equal(tick) {
+		row = known.other[key]
+	}
+	if row.Fault != "" {
+		return nil, true
+	}
+	return row.Samples, true
+}
+
 // known is the state; whoever comes first asks for it, and the others wait.
 func (s *Sheet) known(ctx context.Context, now time.Time) (*state, error) {
 	if known := s.state.Load(); known != nil {

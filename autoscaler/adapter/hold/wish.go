@@ -1,0 +1,298 @@
+package hold
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/demand"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/plan"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/serve"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
+)
+
+// Reasons of the condition Ready, beside those of window.Reason.
+const (
+	Serving            = "Serving"
+	Invalid            = "Invalid"
+	Conflict           = "Conflict"
+	AutoscalerNotFound = "AutoscalerNotFound"
+	ValueTarget        = "ValueTarget"
+	NoMetric           = "NoMetric"
+	Replaying          = "Replaying"
+	ReplayFailed       = "ReplayFailed"
+)
+
+// unknown is why nothing can be served.
+type unknown struct {
+	reason string
+	err    error
+}
+
+// Error implements error.
+func (u *unknown) Error() string { return u.err.Error() }
+
+// Unwrap returns the cause.
+func (u *unknown) Unwrap() error { return u.err }
+
+func refused(reason, format string, args ...any) *unknown {
+	return &unknown{reason, fmt.Errorf(format, args...)}
+}
+
+// wish is what a ScalingWindow comes to, given the autoscalers of its namespace.
+type wish struct {
+	object *v1alpha1.ScalingWindow
+	// scales is what is scaled; nil where it is not known.
+	scales *autoscalingv2.CrossVersionObjectReference
+	// autoscalers scale it, by name.
+	autoscalers []*autoscalingv2.HorizontalPodAutoscaler
+	selector    labels.Selector
+	// key is what reads ask for; zero where that is not known.
+	key    serve.Key
+	config window.Config
+	fault  *unknown // nil: it is sound
+}
+
+func (w *wish) name() string { return w.object.Namespace + "/" + w.object.Name }
+
+// same tells whether a window for one wish is the one for another.
+func (w *wish) same(other *wish) bool {
+	return w.key == other.key && reflect.DeepEqual(w.config, other.config) && (w.fault == nil) == (other.fault == nil)
+}
+
+// target is whose demand it is about.
+func (w *wish) target(m rules.Metric) demand.Target {
+	return demand.Target{
+		Read: plan.Read{Metric: m, Namespace: w.key.Namespace, Selector: w.selector}, Type: w.key.Type, Name: w.key.Name,
+	}
+}
+
+// Mapper knows the resources of a cluster.
+type Mapper interface {
+	RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error)
+}
+
+// grid is what a window has of the board: when ticks are, and how long samples are good for.
+type grid struct {
+	step, fresh, stale time.Duration
+}
+
+// wishes are what the ScalingWindows of a namespace come to. Of two for one metric of one target the older serves.
+func wishes(
+	windows []*v1alpha1.ScalingWindow, autoscalers []*autoscalingv2.HorizontalPodAutoscaler, mapper Mapper, g grid,
+) []wish {
+	windows = slices.SortedFunc(slices.Values(windows), func(a, b *v1alpha1.ScalingWindow) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	taken := map[serve.Key]string{}
+	var all []wish
+	for _, object := range windows {
+		w := wish{object: object}
+		w.fault = w.fill(autoscalers, mapper, g)
+		if by := taken[w.key]; by != "" && w.key != (serve.Key{}) {
+			w.fault, w.key = refused(Conflict, "%s is older and for the same metric of the same target: it serves; delete one of the two", by), serve.Key{}
+		} else {
+			taken[w.key] = object.Name
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// fill works everything out; what can be is there in case of a fault too.
+func (w *wish) fill(autoscalers []*autoscalingv2.HorizontalPodAutoscaler, mapper Mapper, g grid) *unknown {
+	missing := w.scale(autoscalers)
+	var err error
+	if w.selector, err = selectorOf(w.object.Spec.Metric.Selector); err != nil {
+		return refused(Invalid, "spec.metric.selector: %w", err)
+	}
+	if err := w.identify(mapper); err != nil {
+		return refused(Invalid, "spec.metric.describedObject: %w", err)
+	}
+	if missing != nil {
+		return missing
+	}
+	if err := w.configure(g); err != nil {
+		return refused(Invalid, "%w", err)
+	}
+	return w.refuseValues()
+}
+
+// scale finds what is scaled, and by whom.
+func (w *wish) scale(autoscalers []*autoscalingv2.HorizontalPodAutoscaler) *unknown {
+	w.scales = w.object.Spec.ScaleTargetRef
+	if name := w.object.Spec.Autoscaler; name != "" {
+		i := slices.IndexFunc(autoscalers, func(a *autoscalingv2.HorizontalPodAutoscaler) bool { return a.Name == name })
+		if i < 0 {
+			return refused(AutoscalerNotFound, "spec.autoscaler: there is no HorizontalPodAutoscaler %s in this namespace", name)
+		}
+		w.scales = &autoscalers[i].Spec.ScaleTargetRef
+	}
+	if w.scales == nil {
+		return refused(Invalid, "spec.scaleTargetRef: name what is scaled, or its autoscaler")
+	}
+	for _, a := range autoscalers {
+		if sameObject(w.scales, &a.Spec.ScaleTargetRef) {
+			w.autoscalers = append(w.autoscalers, a)
+		}
+	}
+	return nil
+}
+
+func sameObject(a, b *autoscalingv2.CrossVersionObjectReference) bool {
+	return a.Name == b.Name && groupKind(a) == groupKind(b)
+}
+
+func groupKind(r *autoscalingv2.CrossVersionObjectReference) schema.GroupKind {
+	return schema.FromAPIVersionAndKind(r.APIVersion, r.Kind).GroupKind()
+}
+
+// selectorOf reads a selector as it comes back from the text that an autoscaler sends.
+func selectorOf(s *metav1.LabelSelector) (labels.Selector, error) {
+	if s == nil {
+		return labels.Everything(), nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		return nil, err
+	}
+	return labels.Parse(selector.String())
+}
+
+// identify tells which reads the window is for.
+func (w *wish) identify(mapper Mapper) error {
+	metric := &w.object.Spec.Metric
+	key := serve.Key{Type: metric.Type, Namespace: w.object.Namespace, Metric: metric.Name, Selector: w.selector.String()}
+	switch metric.Type {
+	case v1alpha1.PodsMetric:
+		if w.scales == nil {
+			return nil // whose pods is not known; scale says so
+		}
+		key.Resource, key.Name = schema.GroupResource{Resource: "pods"}, w.scales.Name
+	case v1alpha1.ObjectMetric:
+		if err := identifyObject(&key, metric.DescribedObject, mapper); err != nil {
+			return err
+		}
+	}
+	w.key = key
+	return nil
+}
+
+// identifyObject finds the object of a metric. An autoscaler reads those of its own namespace, and the namespace itself.
+func identifyObject(key *serve.Key, described *autoscalingv2.CrossVersionObjectReference, mapper Mapper) error {
+	if described == nil {
+		return errors.New("name the object that the metric is about")
+	}
+	kind := groupKind(described)
+	mapping, err := mapper.RESTMapping(kind)
+	if err != nil {
+		return fmt.Errorf("finding the resource of %s: %w", kind, err)
+	}
+	key.Resource, key.Name = mapping.Resource.GroupResource(), described.Name
+	switch {
+	case kind == schema.GroupKind{Kind: "Namespace"}:
+		key.Namespace, key.Name = "", key.Namespace
+	case mapping.Scope.Name() == meta.RESTScopeNameRoot:
+		return fmt.Errorf("an autoscaler cannot read metrics of a %s, which is in no namespace", described.Kind)
+	}
+	return nil
+}
+
+// refuseValues refuses windows that would feed on themselves.
+func (w *wish) refuseValues() *unknown {
+	for _, a := range w.autoscalers {
+		for i := range a.Spec.Metrics {
+			if target := w.read(&a.Spec.Metrics[i]); target != nil && target.Type == autoscalingv2.ValueMetricType {
+				return refused(ValueTarget, "HorizontalPodAutoscaler %s has a target of type Value for this metric: the size that follows depends on "+
+					"the size of today, and what a window holds would multiply; make it AverageValue", a.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// read is the target of an autoscaler's metric, nil where that is another metric than the window's.
+func (w *wish) read(m *autoscalingv2.MetricSpec) *autoscalingv2.MetricTarget {
+	var id *autoscalingv2.MetricIdentifier
+	var target *autoscalingv2.MetricTarget
+	same := true
+	switch metric := &w.object.Spec.Metric; {
+	case m.Pods != nil && metric.Type == v1alpha1.PodsMetric:
+		id, target = &m.Pods.Metric, &m.Pods.Target
+	case m.Object != nil && metric.Type == v1alpha1.ObjectMetric:
+		id, target = &m.Object.Metric, &m.Object.Target
+		same = sameObject(&m.Object.DescribedObject, metric.DescribedObject)
+	case m.External != nil && metric.Type == v1alpha1.ExternalMetric:
+		id, target = &m.External.Metric, &m.External.Target
+	default:
+		return nil
+	}
+	selector, err := selectorOf(id.Selector)
+	if !same || err != nil || id.Name != w.key.Metric || selector.String() != w.key.Selector {
+		return nil
+	}
+	return target
+}
+
+// configure converts the specification.
+func (w *wish) configure(g grid) error {
+	spec := &w.object.Spec
+	if spec.Target.AverageValue == nil {
+		return errors.New("spec.target.averageValue: say how much one pod bears")
+	}
+	c := window.Config{Step: g.step, Fresh: g.fresh, Stale: g.stale, Target: spec.Target.AverageValue.MilliValue()}
+	if spec.MaxWindow != nil {
+		c.Max = &window.Max{Window: spec.MaxWindow.Duration}
+	}
+	if s := spec.SlowScaleDown; s != nil {
+		c.SlowScaleDown = &window.SlowScaleDown{Hold: length(s.Hold), HalfLife: length(s.HalfLife), Period: length(s.Period)}
+		if s.Pods != nil {
+			if len(w.autoscalers) == 0 {
+				return errors.New("spec.slowScaleDown.pods: no HorizontalPodAutoscaler scales the target, so that maxReplicas is not known; make one, or use halfLife")
+			}
+			c.SlowScaleDown.Pods, c.SlowScaleDown.MaxPods = *s.Pods, w.maxReplicas()
+		}
+	}
+	if p := spec.Percentile; p != nil {
+		c.Percentile = &window.Percentile{Percent: float64(p.Value), Window: p.Window.Duration}
+	}
+	if d := spec.DeadBand; d != nil {
+		c.DeadBand = &window.DeadBand{Dwell: d.Dwell.Duration, Band: float64(d.Step) / 100}
+	}
+	if s := spec.SeasonalFloor; s != nil {
+		c.Season = &window.Season{Weeks: max(1, int(s.Weeks)), Lead: length(s.Lead)}
+		if s.Margin != nil {
+			c.Season.Margin = float64(*s.Margin) / 100
+		}
+	}
+	c.Default()
+	w.config = c
+	return window.Validate(&c, field.NewPath("spec")).ToAggregate()
+}
+
+func (w *wish) maxReplicas() int32 {
+	most := int32(0)
+	for _, a := range w.autoscalers {
+		most = max(most, a.Spec.MaxReplicas)
+	}
+	return most
+}
+
+func length(d *metav1.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	return d.Duration
+}

@@ -100,6 +100,12 @@ func (w *Windows) Served(key serve.Key) (*serve.Served, error) {
 	return t.served(w.clock.Now())
 }
 
+// Run has the windows follow the board until the context ends.
+func (w *Windows) Run(ctx context.Context) {
+	w.board.Subscribe(func(tick time.Time) { w.tick(ctx, tick) })
+	<-ctx.Done()
+}
+
 // Ready is an error until the objects are known.
 func (w *Windows) Ready() error {
 	if !w.known.Load() {

@@ -56,6 +56,13 @@ type ScalingWindowSpec struct {
 	// +optional
 	Autoscaler string `json:"autoscaler,omitempty"`
 
+	// AutoscalerPolicy says what becomes of an autoscaler whose own behavior spoils the window: Observe tells in the
+	// condition AutoscalerFits, Apply sets its spec.behavior.scaleDown.
+	//
+	// +kubebuilder:default=Observe
+	// +optional
+	AutoscalerPolicy AutoscalerPolicy `json:"autoscalerPolicy,omitempty"`
+
 	// Metric is what the autoscaler reads.
 	Metric WindowMetric `json:"metric"`
 
@@ -91,6 +98,17 @@ type ScalingWindowSpec struct {
 	// +optional
 	SeasonalFloor *SeasonalFloor `json:"seasonalFloor,omitempty"`
 }
+
+// AutoscalerPolicy is what becomes of an autoscaler that spoils a window.
+//
+// +kubebuilder:validation:Enum=Observe;Apply
+type AutoscalerPolicy string
+
+// What becomes of an autoscaler.
+const (
+	ObserveAutoscaler AutoscalerPolicy = "Observe"
+	ApplyAutoscaler   AutoscalerPolicy = "Apply"
+)
 
 // WindowMetric is a metric of custom.metrics.k8s.io or external.metrics.k8s.io.
 //

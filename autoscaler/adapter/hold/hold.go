@@ -22,6 +22,7 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/demand"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/serve"
+	register "github.com/evenkeel/evenkeel/internal/metrics"
 )
 
 // Windows are those of the cluster. It implements serve.Windows.
@@ -81,6 +82,10 @@ func New(c Config) (*Windows, error) {
 		byKey: map[serve.Key]*tracker{}, byNamespace: map[string][]*tracker{},
 	}
 	w.last.Store(c.Ticks.Tick(c.Clock.Now()).UnixMilli())
+	f := newFigures(w)
+	if err := register.Register(c.Metrics, &f); err != nil {
+		return nil, fmt.Errorf("registering figures of windows: %w", err)
+	}
 	return w, nil
 }
 

@@ -14,15 +14,9 @@ type Registerer = prometheus.Registerer
 type metrics struct {
 	replays  *prometheus.HistogramVec
 	failures *prometheus.CounterVec
-	demand   *prometheus.GaugeVec
-	served   *prometheus.GaugeVec
-	states   *prometheus.GaugeVec
 }
 
 func newMetrics(r Registerer) (*metrics, error) {
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-	}
 	m := &metrics{
 		replays: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "evenkeel_adapter_window_replay_duration_seconds", Help: "How long replaying what a window had not seen took.",
@@ -31,20 +25,55 @@ func newMetrics(r Registerer) (*metrics, error) {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "evenkeel_adapter_window_replay_failures_total", Help: "Replays that did not come to their end; each is tried again at the next tick.",
 		}, nil),
-		demand: gauge("evenkeel_adapter_window_demand", "Total demand that a window saw last.", "namespace", "scaling_window"),
-		served: gauge("evenkeel_adapter_window_served", "What a window serves in place of the demand.", "namespace", "scaling_window"),
-		states: gauge("evenkeel_adapter_windows", "ScalingWindows, by the reason of their condition Ready.", "reason"),
 	}
-	for _, err := range []error{
-		register.Register(r, &m.replays), register.Register(r, &m.failures), register.Register(r, &m.demand),
-		register.Register(r, &m.served), register.Register(r, &m.states),
-	} {
-		if err != nil {
-			return nil, err
-		}
+	if err := register.Register(r, &m.replays); err != nil {
+		return nil, err
 	}
-	return m, nil
+	return m, register.Register(r, &m.failures)
 }
 
 func (m *metrics) replayFailed()               { m.failures.WithLabelValues().Inc() }
 func (m *metrics) replayed(took time.Duration) { m.replays.WithLabelValues().Observe(took.Seconds()) }
+
+// figures are what windows say when they are asked, so that those that have gone leave nothing behind.
+type figures struct {
+	windows                *Windows
+	demand, served, states *prometheus.Desc
+}
+
+func newFigures(w *Windows) *figures {
+	return &figures{
+		windows: w,
+		demand: prometheus.NewDesc("evenkeel_adapter_window_demand", "Total demand that a window saw last.",
+			[]string{"namespace", "scaling_window"}, nil),
+		served: prometheus.NewDesc("evenkeel_adapter_window_served", "What a window serves in place of the demand.",
+			[]string{"namespace", "scaling_window"}, nil),
+		states: prometheus.NewDesc("evenkeel_adapter_windows", "ScalingWindows, by the reason of their condition Ready.", []string{"reason"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (f *figures) Describe(descs chan<- *prometheus.Desc) {
+	descs <- f.demand
+	descs <- f.served
+	descs <- f.states
+}
+
+// Collect implements prometheus.Collector.
+func (f *figures) Collect(out chan<- prometheus.Metric) {
+	now, states := f.windows.clock.Now(), map[string]int{}
+	for _, t := range f.windows.trackers() {
+		w := t.wish.Load()
+		v := t.view(now, 0)
+		states[w.ready(&v).Reason]++
+		if v.err != nil {
+			continue
+		}
+		for desc, milli := range map[*prometheus.Desc]int64{f.demand: v.answer.Demand, f.served: v.answer.Value} {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(milli)/1000, w.object.Namespace, w.object.Name)
+		}
+	}
+	for reason, n := range states {
+		out <- prometheus.MustNewConstMetric(f.states, prometheus.GaugeValue, float64(n), reason)
+	}
+}

@@ -26,6 +26,7 @@ import (
 // Reasons of the condition Ready, beside those of window.Reason.
 const (
 	Serving            = "Serving"
+	Holding            = "Holding"
 	Invalid            = "Invalid"
 	Conflict           = "Conflict"
 	AutoscalerNotFound = "AutoscalerNotFound"

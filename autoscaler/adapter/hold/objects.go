@@ -70,14 +70,14 @@ func typed(object any) (any, error) {
 }
 
 // failed notices that there is no such kind. An API server that still starts answers otherwise.
-func (o *Objects) failed(ctx context.Context, r *cache.Reflector, err error) {
+func (o *Objects) failed(ctx context.Context, _ *cache.Reflector, err error) {
 	if apierrors.IsNotFound(err) {
 		select {
 		case o.absent <- struct{}{}:
 		default:
 		}
 	}
-	cache.DefaultWatchErrorHandler(ctx, r, err)
+	klog.FromContext(ctx).V(2).Info("Watching ScalingWindows failed; it is tried again", "err", err)
 }
 
 // handler queues the namespace of what changed. The status of an autoscaler, which changes all the time, does not matter.

@@ -40,7 +40,7 @@ func told(w *Windows) map[string]any {
 func TestKilledAtRandomTicksItServesWhatAnUndisturbedRunServes(t *testing.T) {
 	const step, history, run = 15 * time.Second, 4 * time.Hour, 5 * time.Hour
 	random := rand.New(rand.NewPCG(4, 100))
-	p := newPrometheus(t)
+	p := newWorld(t)
 	busyWorld(t, p, random, epoch().Add(-history), epoch().Add(run), step)
 	down := false
 	p.down = func() bool { return down }

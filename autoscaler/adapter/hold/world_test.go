@@ -49,8 +49,8 @@ externalRules:
   metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (queue, shard) or vector(0)
 `
 
-// fake is Prometheus: a real engine over a real database.
-type fake struct {
+// world is Prometheus: a real engine over a real database.
+type world struct {
 	db     *tsdb.DB
 	engine *promql.Engine
 	// down tells whether it does not answer now.
@@ -60,7 +60,7 @@ type fake struct {
 
 var errDown = errors.New("connection refused")
 
-func newPrometheus(t testing.TB) *fake {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = 0
@@ -70,22 +70,28 @@ func newPrometheus(t testing.TB) *fake {
 		t.Fatalf("opening the database: %v", err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	return &fake{db: db, engine: promql.NewEngine(promql.EngineOpts{
+	return &world{db: db, engine: promql.NewEngine(promql.EngineOpts{
 		MaxSamples: 50_000_000, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, EnableAtModifier: true, EnableNegativeOffset: true,
 	})}
 }
 
-// record scrapes a series every step in [from, until): NaN is a scrape that failed, +Inf the series' end.
-func (p *fake) record(t testing.TB, from, until time.Time, step time.Duration, series map[string]string, at func(time.Time) float64) {
+// What a scrape may find in place of a value: nothing, as it failed, or the end of the series. Any other NaN is a value.
+const (
+	noScrape  = 0x7ff8_0000_0000_0bad
+	seriesEnd = value.StaleNaN
+)
+
+func missed() float64 { return math.Float64frombits(noScrape) }
+func ended() float64  { return math.Float64frombits(seriesEnd) }
+
+// record scrapes a series every step in [from, until).
+func (p *world) record(t testing.TB, from, until time.Time, step time.Duration, series map[string]string, at func(time.Time) float64) {
 	t.Helper()
 	appender := p.db.Appender(context.Background())
 	for tick := from; tick.Before(until); tick = tick.Add(step) {
 		v := at(tick)
-		switch {
-		case math.IsNaN(v):
+		if math.Float64bits(v) == noScrape {
 			continue
-		case math.IsInf(v, 1):
-			v = math.Float64frombits(value.StaleNaN)
 		}
 		if _, err := appender.Append(0, labels.FromMap(series), tick.UnixMilli(), v); err != nil {
 			t.Fatalf("appending to %v: %v", series, err)
@@ -97,7 +103,7 @@ func (p *fake) record(t testing.TB, from, until time.Time, step time.Duration, s
 }
 
 // Query implements board.Prometheus.
-func (p *fake) Query(ctx context.Context, query string, at time.Time, _ ...promv1.Option) (model.Value, promv1.Warnings, error) {
+func (p *world) Query(ctx context.Context, query string, at time.Time, _ ...promv1.Option) (model.Value, promv1.Warnings, error) {
 	p.asked.Add(1)
 	if p.down != nil && p.down() {
 		return nil, nil, errDown
@@ -119,7 +125,7 @@ func (p *fake) Query(ctx context.Context, query string, at time.Time, _ ...promv
 }
 
 // QueryRange implements demand.Prometheus.
-func (p *fake) QueryRange(ctx context.Context, query string, r promv1.Range, _ ...promv1.Option) (model.Value, promv1.Warnings, error) {
+func (p *world) QueryRange(ctx context.Context, query string, r promv1.Range, _ ...promv1.Option) (model.Value, promv1.Warnings, error) {
 	p.asked.Add(1)
 	if p.down != nil && p.down() {
 		return nil, nil, errDown
@@ -148,7 +154,7 @@ func (p *fake) QueryRange(ctx context.Context, query string, r promv1.Range, _ .
 }
 
 // Series implements catalogue.Prometheus.
-func (p *fake) Series(context.Context, []string, time.Time, time.Time, ...promv1.Option) ([]model.LabelSet, promv1.Warnings, error) {
+func (p *world) Series(context.Context, []string, time.Time, time.Time, ...promv1.Option) ([]model.LabelSet, promv1.Warnings, error) {
 	return []model.LabelSet{
 		{"__name__": "http_requests_total", "namespace": "shop", "pod": "web-0", "verb": "GET"},
 		{"__name__": "ingress_load", "namespace": "shop", "service": "web"},
@@ -176,7 +182,7 @@ type adapter struct {
 	kill context.CancelFunc
 }
 
-func start(t testing.TB, p *fake, c board.Config, windows []*v1alpha1.ScalingWindow, hpas []*autoscalingv2.HorizontalPodAutoscaler) *adapter {
+func start(t testing.TB, p *world, c board.Config, windows []*v1alpha1.ScalingWindow, hpas []*autoscalingv2.HorizontalPodAutoscaler) *adapter {
 	t.Helper()
 	ctx, kill := context.WithCancel(context.Background())
 	b, err := board.New(c, p, clock.RealClock{}, nil)
@@ -269,7 +275,7 @@ func autoscaler() *autoscalingv2.HorizontalPodAutoscaler {
 }
 
 // busyWorld records pods that come, go and are not scraped now and then, of the workload and of others.
-func busyWorld(t testing.TB, p *fake, r *rand.Rand, from, until time.Time, step time.Duration) {
+func busyWorld(t testing.TB, p *world, r *rand.Rand, from, until time.Time, step time.Duration) {
 	t.Helper()
 	demand := func(tick time.Time) float64 {
 		hours := tick.Sub(from).Hours()
@@ -283,17 +289,17 @@ func busyWorld(t testing.TB, p *fake, r *rand.Rand, from, until time.Time, step 
 	for i, pod := range pods {
 		begin := from.Add(time.Duration(i%3) * time.Hour / 2)
 		end := until.Add(-time.Duration(i%2) * time.Hour)
-		ended, total := false, 0.0
+		gone, total := false, 0.0
 		at := func(counter bool) func(time.Time) float64 {
-			ended, total = false, 0
+			gone, total = false, 0
 			return func(tick time.Time) float64 {
 				total += demand(tick) * step.Seconds() * (0.5 + r.Float64())
 				switch {
-				case tick.Before(begin), ended, r.IntN(8) == 0:
-					return math.NaN()
+				case tick.Before(begin), gone, r.IntN(8) == 0:
+					return missed()
 				case tick.After(end):
-					ended = true
-					return math.Inf(1)
+					gone = true
+					return ended()
 				case r.IntN(200) == 0:
 					total = 0 // it started anew
 				}
@@ -312,7 +318,7 @@ func busyWorld(t testing.TB, p *fake, r *rand.Rand, from, until time.Time, step 
 		series := map[string]string{"__name__": "queue_depth", "queue": []string{"mail", "mail", "sms"}[i], "shard": fmt.Sprint(i)}
 		p.record(t, from, until, step, series, func(tick time.Time) float64 {
 			if tick.Unix()/900%7 == 3 {
-				return math.NaN() // long enough for "or vector(0)" to answer
+				return missed() // long enough for "or vector(0)" to answer
 			}
 			return math.Round(demand(tick)*100*r.Float64()) / 10
 		})

@@ -12,16 +12,17 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/hpa"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // fit sets the behavior of the autoscalers where the ScalingWindow asks for it. Fields that somebody else has set are left
 // to them: that is an error which names them.
-func (w *Writer) fit(ctx context.Context, wish *wish) error {
-	if wish.object.Spec.AutoscalerPolicy != v1alpha1.ApplyAutoscaler || wish.fault != nil {
+func (w *Writer) fit(ctx context.Context, one *wish.Wish) error {
+	if one.Object.Spec.AutoscalerPolicy != v1alpha1.ApplyAutoscaler || one.Fault != nil {
 		return nil
 	}
-	for _, a := range wish.autoscalers {
-		want := hpa.Fit(&a.Spec, &wish.config).Behavior.ScaleDown
+	for _, a := range one.Autoscalers {
+		want := hpa.Fit(&a.Spec, &one.Config).Behavior.ScaleDown
 		if b := a.Spec.Behavior; b != nil && equality.Semantic.DeepEqual(b.ScaleDown, want) {
 			continue
 		}

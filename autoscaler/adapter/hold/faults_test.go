@@ -11,6 +11,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // fault is what goes wrong for a while with a service that has a demand of 10 on each of six pods.
@@ -141,7 +142,7 @@ func (f *fault) play(t *testing.T, p *world) {
 				a = start(t, p, ticks(faultStep), windows(30*time.Minute), hpas)
 			}
 			if f.change {
-				a.take(t.Context(), "shop", wishes(windows(40*time.Minute), hpas, a.mapper, a.grid))
+				a.take(t.Context(), "shop", wish.Of(windows(40*time.Minute), hpas, a.mapper, a.grid))
 			}
 		}
 		for _, key := range allKeys[:2] {

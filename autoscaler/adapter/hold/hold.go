@@ -22,15 +22,16 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/demand"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/serve"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 	register "github.com/evenkeel/evenkeel/internal/metrics"
 )
 
 // Windows are those of the cluster. It implements serve.Windows.
 type Windows struct {
-	grid      grid
+	grid      wish.Grid
 	board     *board.Board
 	catalogue *catalogue.Catalogue
-	mapper    Mapper
+	mapper    wish.Mapper
 	clock     clock.Clock
 	live      demand.Live
 	history   demand.History
@@ -54,7 +55,7 @@ type Config struct {
 	// Ticks is the board's.
 	Ticks     board.Config
 	Catalogue *catalogue.Catalogue
-	Mapper    Mapper
+	Mapper    wish.Mapper
 	// History is asked for what was not seen, Concurrency windows at once.
 	History     demand.Prometheus
 	Concurrency int
@@ -72,7 +73,7 @@ func New(c Config) (*Windows, error) {
 		return nil, fmt.Errorf("registering metrics of windows: %w", err)
 	}
 	w := &Windows{
-		grid:  grid{step: c.Ticks.Step, fresh: c.Ticks.Fresh, stale: c.Ticks.Stale},
+		grid:  wish.Grid{Step: c.Ticks.Step, Fresh: c.Ticks.Fresh, Stale: c.Ticks.Stale},
 		board: c.Board, catalogue: c.Catalogue, mapper: c.Mapper, clock: c.Clock, metrics: m,
 		live: demand.Live{Board: c.Board},
 		history: demand.History{
@@ -128,7 +129,7 @@ func (w *Windows) tick(ctx context.Context, tick time.Time) {
 		if !t.claim() {
 			continue
 		}
-		if metric, ok := w.metric(&t.wish.Load().key); !ok || !t.follows(metric, tick.Add(-w.grid.step)) {
+		if metric, ok := w.metric(&t.wish.Load().Key); !ok || !t.follows(metric, tick.Add(-w.grid.Step)) {
 			go w.replay(ctx, t)
 			continue
 		}
@@ -168,26 +169,26 @@ func (w *Windows) metric(key *serve.Key) (rules.Metric, bool) {
 }
 
 // take makes the windows of a namespace what is wished for. A window whose wish is the same goes on.
-func (w *Windows) take(ctx context.Context, namespace string, wishes []wish) {
+func (w *Windows) take(ctx context.Context, namespace string, wishes []wish.Wish) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was := map[types.UID]*tracker{}
 	for _, t := range w.byNamespace[namespace] {
-		was[t.wish.Load().object.UID] = t
-		delete(w.byKey, t.wish.Load().key)
+		was[t.wish.Load().Object.UID] = t
+		delete(w.byKey, t.wish.Load().Key)
 	}
 	var now []*tracker
 	for i := range wishes {
-		wish := &wishes[i]
-		t := was[wish.object.UID]
-		if t == nil || !wish.same(t.wish.Load()) {
-			t = newTracker(wish)
+		one := &wishes[i]
+		t := was[one.Object.UID]
+		if t == nil || !one.Same(t.wish.Load()) {
+			t = newTracker(one)
 			w.begin(ctx, t)
 		}
-		t.wish.Store(wish)
+		t.wish.Store(one)
 		now = append(now, t)
-		if wish.key != (serve.Key{}) {
-			w.byKey[wish.key] = t
+		if one.Key != (serve.Key{}) {
+			w.byKey[one.Key] = t
 		}
 	}
 	w.byNamespace[namespace] = now

@@ -65,12 +65,12 @@ func (f *figures) Collect(out chan<- prometheus.Metric) {
 	for _, t := range f.windows.trackers() {
 		w := t.wish.Load()
 		v := t.view(now, 0)
-		states[w.ready(&v).Reason]++
+		states[ready(w, &v).Reason]++
 		if v.err != nil {
 			continue
 		}
 		for desc, milli := range map[*prometheus.Desc]int64{f.demand: v.answer.Demand, f.served: v.answer.Value} {
-			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(milli)/1000, w.object.Namespace, w.object.Name)
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(milli)/1000, w.Object.Namespace, w.Object.Name)
 		}
 	}
 	for reason, n := range states {

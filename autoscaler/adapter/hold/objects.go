@@ -18,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // scalingWindows is the resource of ScalingWindows.
@@ -148,7 +149,7 @@ func (o *Objects) wait(ctx context.Context) bool {
 
 // reconcile makes the windows of a namespace what its objects ask for.
 func (o *Objects) reconcile(ctx context.Context, namespace string) {
-	o.windows.take(ctx, namespace, wishes(
+	o.windows.take(ctx, namespace, wish.Of(
 		list[v1alpha1.ScalingWindow](o.scaling, namespace), list[autoscalingv2.HorizontalPodAutoscaler](o.autoscalers, namespace),
 		o.windows.mapper, o.windows.grid))
 }

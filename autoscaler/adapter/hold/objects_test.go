@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // cluster is API servers that remember what is applied to them.
@@ -107,7 +108,7 @@ func TestObjectsAreWatchedAndTold(t *testing.T) {
 		if last.Target != "Deployment/web" || last.Demand.MilliValue() != 60_000 || last.Replicas.Served != 6 {
 			t.Errorf("status is %+v", last)
 		}
-		for condition, want := range map[string]string{Ready: Serving, AutoscalerFits: Advice, HistoryReaches: RetentionTooShort} {
+		for condition, want := range map[string]string{Ready: wish.Serving, AutoscalerFits: Advice, HistoryReaches: RetentionTooShort} {
 			if got := meta.FindStatusCondition(last.Conditions, condition); got == nil || got.Reason != want {
 				t.Errorf("condition %s is %v, want reason %s", condition, got, want)
 			}
@@ -115,7 +116,7 @@ func TestObjectsAreWatchedAndTold(t *testing.T) {
 		if len(behaviors) == 0 || !strings.Contains(behaviors[0], `"tolerance":"0"`) {
 			t.Errorf("the autoscaler is set to %v", behaviors)
 		}
-		if got := <-events.Events; !strings.HasPrefix(got, "Normal "+Serving) {
+		if got := <-events.Events; !strings.HasPrefix(got, "Normal "+wish.Serving) {
 			t.Errorf("the event is %q", got)
 		}
 

@@ -19,7 +19,7 @@ func (w *Windows) replay(ctx context.Context, t *tracker) {
 	for !t.finish(w.newest) {
 		if err := w.advance(ctx, t); err != nil {
 			if ctx.Err() == nil {
-				klog.FromContext(ctx).V(2).Info("A replay failed; it goes on at the next tick", "scalingWindow", t.wish.Load().name(), "err", err)
+				klog.FromContext(ctx).V(2).Info("A replay failed; it goes on at the next tick", "scalingWindow", t.wish.Load().Name(), "err", err)
 				w.metrics.replayFailed()
 			}
 			t.release(err)
@@ -37,7 +37,7 @@ func (w *Windows) advance(ctx context.Context, t *tracker) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	metric, ok := w.metric(&t.wish.Load().key)
+	metric, ok := w.metric(&t.wish.Load().Key)
 	if !ok {
 		return errNoMetric
 	}
@@ -57,7 +57,7 @@ func (w *Windows) advance(ctx context.Context, t *tracker) error {
 
 // ask asks for ticks one by one, and for the largest of each stretch where only a season looks back that far.
 func (w *Windows) ask(ctx context.Context, t *tracker, until time.Time, tell func(time.Time, int64)) (time.Time, error) {
-	c := &t.wish.Load().config
+	c := &t.wish.Load().Config
 	if c.Season == nil {
 		return w.history.Next(ctx, &t.target, t.sum, t.done, until, tell)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/hpa"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // Conditions of a ScalingWindow.
@@ -48,7 +49,7 @@ type view struct {
 
 // view looks at a window.
 func (t *tracker) view(now time.Time, retention time.Duration) view {
-	if fault := t.wish.Load().fault; fault != nil {
+	if fault := t.wish.Load().Fault; fault != nil {
 		return view{err: fault, retention: retention}
 	}
 	answer, err := t.answer(now)
@@ -67,24 +68,24 @@ func (t *tracker) explain(v *view) {
 	}
 }
 
-// status is what to write about a window. Conditions that stay as they were keep their times.
-func (w *wish) status(v *view, before []metav1.Condition, now time.Time) v1alpha1.ScalingWindowStatus {
-	s := v1alpha1.ScalingWindowStatus{ObservedGeneration: w.object.Generation}
+// statusOf is what to write about a window. Conditions that stay as they were keep their times.
+func statusOf(w *wish.Wish, v *view, before []metav1.Condition, now time.Time) v1alpha1.ScalingWindowStatus {
+	s := v1alpha1.ScalingWindowStatus{ObservedGeneration: w.Object.Generation}
 	for i := range before {
 		s.Conditions = append(s.Conditions, *before[i].DeepCopy())
 	}
-	if w.scales != nil {
-		s.Target = w.scales.Kind + "/" + w.scales.Name
+	if w.Scales != nil {
+		s.Target = w.Scales.Kind + "/" + w.Scales.Name
 	}
-	for _, c := range []metav1.Condition{w.ready(v), w.fits(v.unset), w.reaches(v.retention)} {
-		c.ObservedGeneration, c.LastTransitionTime = w.object.Generation, metav1.NewTime(now.Truncate(time.Second))
+	for _, c := range []metav1.Condition{ready(w, v), fits(w, v.unset), reaches(w, v.retention)} {
+		c.ObservedGeneration, c.LastTransitionTime = w.Object.Generation, metav1.NewTime(now.Truncate(time.Second))
 		meta.SetStatusCondition(&s.Conditions, c)
 	}
 	if v.err != nil {
 		return s
 	}
 	s.Demand, s.Served = quantity(v.answer.Demand), quantity(v.answer.Value)
-	s.Replicas = &v1alpha1.WindowReplicas{Demand: w.pods(v.answer.Demand), Served: w.pods(v.answer.Value)}
+	s.Replicas = &v1alpha1.WindowReplicas{Demand: pods(w, v.answer.Demand), Served: pods(w, v.answer.Value)}
 	if e := v.explanation; e != nil {
 		s.HeldBy = &v1alpha1.WindowSample{Time: metav1.NewTime(e.At), Value: *quantity(e.Sample), Part: partOf(e.Part)}
 		if !e.FallsAt.IsZero() {
@@ -99,8 +100,8 @@ func quantity(milli int64) *resource.Quantity {
 }
 
 // pods is how many bear a demand.
-func (w *wish) pods(milli int64) int32 {
-	return int32(min((milli+w.config.Target-1)/w.config.Target, 1<<31-1))
+func pods(w *wish.Wish, milli int64) int32 {
+	return int32(min((milli+w.Config.Target-1)/w.Config.Target, 1<<31-1))
 }
 
 // partOf names a part by its field in the object.
@@ -120,36 +121,36 @@ func partOf(p window.Part) v1alpha1.WindowPart {
 }
 
 // ready says whether something is served.
-func (w *wish) ready(v *view) metav1.Condition {
+func ready(w *wish.Wish, v *view) metav1.Condition {
 	c := metav1.Condition{Type: Ready, Status: metav1.ConditionFalse}
-	var unknown *unknown
+	var unknown *wish.Unknown
 	var missing *window.Error
 	switch {
 	case v.err == nil && v.answer.Held:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, Holding, "samples are missing; what is known is held"
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, wish.Holding, "samples are missing; what is known is held"
 	case v.err == nil:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, Serving, "the window is served in place of the demand"
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, wish.Serving, "the window is served in place of the demand"
 	case errors.As(v.err, &unknown):
-		c.Reason, c.Message = unknown.reason, unknown.Error()
+		c.Reason, c.Message = unknown.Reason, unknown.Error()
 	case errors.As(v.err, &missing):
 		c.Reason, c.Message = string(missing.Reason), missing.Error()
-		if missing.Reason == window.NoSamples && w.key.Type == v1alpha1.PodsMetric {
-			c.Message += fmt.Sprintf(": of no pod named after %s (as %s-0 or %s-5d89bdcf78-x2vz9)", w.key.Name, w.key.Name, w.key.Name)
+		if missing.Reason == window.NoSamples && w.Key.Type == v1alpha1.PodsMetric {
+			c.Message += fmt.Sprintf(": of no pod named after %s (as %s-0 or %s-5d89bdcf78-x2vz9)", w.Key.Name, w.Key.Name, w.Key.Name)
 		}
 	}
 	return c
 }
 
 // fits says what the autoscalers lack beside the window.
-func (w *wish) fits(unset error) metav1.Condition {
+func fits(w *wish.Wish, unset error) metav1.Condition {
 	c := metav1.Condition{Type: AutoscalerFits, Status: metav1.ConditionTrue, Reason: Fits, Message: "nothing in its behavior spoils the window"}
-	if len(w.autoscalers) == 0 || w.config.Step == 0 {
+	if len(w.Autoscalers) == 0 || w.Config.Step == 0 {
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, NoAutoscaler, "no HorizontalPodAutoscaler of a sound window scales the target"
 		return c
 	}
 	var texts []string
-	for _, a := range w.autoscalers {
-		for _, finding := range hpa.Check(&a.Spec, w.key.Metric, &w.config) {
+	for _, a := range w.Autoscalers {
+		for _, finding := range hpa.Check(&a.Spec, w.Key.Metric, &w.Config) {
 			texts = append(texts, a.Name+": "+finding.String())
 			if finding.Must {
 				c.Status, c.Reason = metav1.ConditionFalse, Unfit
@@ -168,12 +169,12 @@ func (w *wish) fits(unset error) metav1.Condition {
 }
 
 // reaches says whether a restart finds all the history that it needs.
-func (w *wish) reaches(retention time.Duration) metav1.Condition {
+func reaches(w *wish.Wish, retention time.Duration) metav1.Condition {
 	c := metav1.Condition{Type: HistoryReaches, Status: metav1.ConditionUnknown, Reason: RetentionUnknown, Message: "how long Prometheus keeps samples is not known"}
-	if retention == 0 || w.config.Step == 0 {
+	if retention == 0 || w.Config.Step == 0 {
 		return c
 	}
-	horizon := window.Horizon(&w.config)
+	horizon := window.Horizon(&w.Config)
 	if retention < horizon {
 		c.Status, c.Reason = metav1.ConditionFalse, RetentionTooShort
 		c.Message = fmt.Sprintf("a restart needs the last %s, Prometheus keeps %s: keep samples longer, or shorten what holds", horizon, retention)

@@ -10,13 +10,14 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/serve"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 const week = 7 * 24 * time.Hour
 
 // tracker keeps one window up to date.
 type tracker struct {
-	wish atomic.Pointer[wish] // its key and config do not change
+	wish atomic.Pointer[wish.Wish] // its key and config do not change
 
 	// Of whoever has claimed it.
 	target demand.Target
@@ -33,7 +34,7 @@ type tracker struct {
 	err   error // why it is not up to date, nil where that is not known
 }
 
-func newTracker(w *wish) *tracker {
+func newTracker(w *wish.Wish) *tracker {
 	t := &tracker{}
 	t.wish.Store(w)
 	return t
@@ -43,7 +44,7 @@ func newTracker(w *wish) *tracker {
 func (t *tracker) claim() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.claimed || t.wish.Load().fault != nil {
+	if t.claimed || t.wish.Load().Fault != nil {
 		return false
 	}
 	t.claimed = true
@@ -71,12 +72,12 @@ func (t *tracker) finish(newest func() time.Time) bool {
 // served is what to serve at a time.
 func (t *tracker) served(now time.Time) (*serve.Served, error) {
 	w := t.wish.Load()
-	if w.fault != nil {
-		return nil, fmt.Errorf("ScalingWindow %s: %w", w.name(), w.fault)
+	if w.Fault != nil {
+		return nil, fmt.Errorf("ScalingWindow %s: %w", w.Name(), w.Fault)
 	}
 	answer, err := t.answer(now)
 	if err != nil {
-		return nil, fmt.Errorf("ScalingWindow %s: %w", w.name(), err)
+		return nil, fmt.Errorf("ScalingWindow %s: %w", w.Name(), err)
 	}
 	return &serve.Served{Milli: answer.Value, At: answer.At}, nil
 }
@@ -88,9 +89,9 @@ func (t *tracker) answer(now time.Time) (window.Answer, error) {
 	case t.ready:
 		return t.window.At(now)
 	case t.err != nil:
-		return window.Answer{}, refused(ReplayFailed, "reading the history that it needs: %w", t.err)
+		return window.Answer{}, wish.Refused(wish.ReplayFailed, "reading the history that it needs: %w", t.err)
 	default:
-		return window.Answer{}, refused(Replaying, "the history that it needs is being read; until then nothing is served")
+		return window.Answer{}, wish.Refused(wish.Replaying, "the history that it needs is being read; until then nothing is served")
 	}
 }
 
@@ -105,7 +106,7 @@ func (t *tracker) follows(m rules.Metric, tick time.Time) bool {
 // anew.
 func (t *tracker) begin(m rules.Metric, until time.Time) error {
 	w := t.wish.Load()
-	target := w.target(m)
+	target := w.Target(m)
 	expr, err := target.Expr()
 	if err != nil {
 		return err
@@ -113,14 +114,14 @@ func (t *tracker) begin(m rules.Metric, until time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.target = target
-	if t.window != nil && t.expr == expr && until.Sub(t.done) <= window.Horizon(&w.config) {
+	if t.window != nil && t.expr == expr && until.Sub(t.done) <= window.Horizon(&w.Config) {
 		return nil
 	}
-	if t.window, err = window.New(w.config); err != nil {
+	if t.window, err = window.New(w.Config); err != nil {
 		return err
 	}
-	t.ready, t.expr, t.sum = false, expr, demand.NewSum(w.config.Fresh)
-	t.done = floor(until.Add(-window.Horizon(&w.config)), w.config.Step)
+	t.ready, t.expr, t.sum = false, expr, demand.NewSum(w.Config.Fresh)
+	t.done = floor(until.Add(-window.Horizon(&w.Config)), w.Config.Step)
 	return nil
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/catalogue"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/serve"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // rulesFile makes a table of the first three; the fourth, which prints the names of pods, is asked for alone.
@@ -207,7 +208,7 @@ func start(t testing.TB, p *world, c board.Config, windows []*v1alpha1.ScalingWi
 	}
 	go w.Run(ctx)
 	synctest.Wait()
-	w.take(ctx, "shop", wishes(windows, hpas, rules.BuiltIn(), w.grid))
+	w.take(ctx, "shop", wish.Of(windows, hpas, rules.BuiltIn(), w.grid))
 	w.known.Store(true)
 	go b.Run(ctx)
 	return &adapter{Windows: w, kill: kill}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
 // Manager is the field manager of what is written.
@@ -50,7 +51,7 @@ func (w *Writer) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-windows.clock.After(windows.grid.step):
+		case <-windows.clock.After(windows.grid.Step):
 		}
 		w.round(ctx, limit)
 	}
@@ -61,7 +62,7 @@ func (w *Writer) round(ctx context.Context, limit *rate.Limiter) {
 	retention := w.Retention(ctx)
 	still := map[types.UID]time.Time{}
 	for _, t := range w.Objects.windows.trackers() {
-		object := w.Objects.current(t.wish.Load().object)
+		object := w.Objects.current(t.wish.Load().Object)
 		if object == nil {
 			continue
 		}
@@ -94,7 +95,7 @@ func (w *Writer) due(t *tracker, object *v1alpha1.ScalingWindow, retention time.
 		return true
 	}
 	v := t.view(now, retention)
-	status := t.wish.Load().status(&v, nil, now)
+	status := statusOf(t.wish.Load(), &v, nil, now)
 	for _, is := range status.Conditions {
 		was := meta.FindStatusCondition(object.Status.Conditions, is.Type)
 		if was == nil || was.Status != is.Status || is.Type == Ready && was.Reason != is.Reason || was.ObservedGeneration != is.ObservedGeneration {
@@ -104,14 +105,14 @@ func (w *Writer) due(t *tracker, object *v1alpha1.ScalingWindow, retention time.
 	return !equality.Semantic.DeepEqual(status.Replicas, object.Status.Replicas)
 }
 
-func (w *Writer) write(ctx context.Context, wish *wish, object *v1alpha1.ScalingWindow, v *view, now time.Time) error {
-	status := wish.status(v, object.Status.Conditions, now)
+func (w *Writer) write(ctx context.Context, one *wish.Wish, object *v1alpha1.ScalingWindow, v *view, now time.Time) error {
+	status := statusOf(one, v, object.Status.Conditions, now)
 	if equality.Semantic.DeepEqual(status, object.Status) {
 		return nil
 	}
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&status)
 	if err != nil {
-		return fmt.Errorf("writing the status of %s: %w", wish.name(), err)
+		return fmt.Errorf("writing the status of %s: %w", one.Name(), err)
 	}
 	u := &unstructured.Unstructured{Object: map[string]any{"status": fields}}
 	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ScalingWindow"))
@@ -119,7 +120,7 @@ func (w *Writer) write(ctx context.Context, wish *wish, object *v1alpha1.Scaling
 	u.SetName(object.Name)
 	options := metav1.ApplyOptions{FieldManager: Manager, Force: true}
 	if _, err := w.Client.Resource(scalingWindows).Namespace(object.Namespace).ApplyStatus(ctx, object.Name, u, options); err != nil {
-		return fmt.Errorf("writing the status of %s: %w", wish.name(), err)
+		return fmt.Errorf("writing the status of %s: %w", one.Name(), err)
 	}
 	w.tell(object, status.Conditions)
 	return nil
@@ -128,7 +129,7 @@ func (w *Writer) write(ctx context.Context, wish *wish, object *v1alpha1.Scaling
 // tell makes an event of a change of Ready.
 func (w *Writer) tell(object *v1alpha1.ScalingWindow, conditions []metav1.Condition) {
 	was, is := meta.FindStatusCondition(object.Status.Conditions, Ready), meta.FindStatusCondition(conditions, Ready)
-	if is.Reason == Replaying || was != nil && was.Status == is.Status && was.Reason == is.Reason {
+	if is.Reason == wish.Replaying || was != nil && was.Status == is.Status && was.Reason == is.Reason {
 		return
 	}
 	kind := v1.EventTypeNormal

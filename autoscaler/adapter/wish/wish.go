@@ -1,4 +1,6 @@
-package hold
+// Package wish says what ScalingWindows come to, given the autoscalers of their namespace: which reads each is for, its
+// window, or why it is refused. Values in, values out.
+package wish
 
 import (
 	"cmp"
@@ -36,47 +38,49 @@ const (
 	ReplayFailed       = "ReplayFailed"
 )
 
-// unknown is why nothing can be served.
-type unknown struct {
-	reason string
+// Unknown is why nothing can be served.
+type Unknown struct {
+	Reason string
 	err    error
 }
 
 // Error implements error.
-func (u *unknown) Error() string { return u.err.Error() }
+func (u *Unknown) Error() string { return u.err.Error() }
 
 // Unwrap returns the cause.
-func (u *unknown) Unwrap() error { return u.err }
+func (u *Unknown) Unwrap() error { return u.err }
 
-func refused(reason, format string, args ...any) *unknown {
-	return &unknown{reason, fmt.Errorf(format, args...)}
+// Refused makes an Unknown.
+func Refused(reason, format string, args ...any) *Unknown {
+	return &Unknown{reason, fmt.Errorf(format, args...)}
 }
 
-// wish is what a ScalingWindow comes to, given the autoscalers of its namespace.
-type wish struct {
-	object *v1alpha1.ScalingWindow
-	// scales is what is scaled; nil where it is not known.
-	scales *autoscalingv2.CrossVersionObjectReference
-	// autoscalers scale it, by name.
-	autoscalers []*autoscalingv2.HorizontalPodAutoscaler
-	selector    labels.Selector
-	// key is what reads ask for; zero where that is not known.
-	key    serve.Key
-	config window.Config
-	fault  *unknown // nil: it is sound
+// Wish is what a ScalingWindow comes to, given the autoscalers of its namespace.
+type Wish struct {
+	Object *v1alpha1.ScalingWindow
+	// Scales is what is scaled; nil where it is not known.
+	Scales *autoscalingv2.CrossVersionObjectReference
+	// Autoscalers scale it, by name.
+	Autoscalers []*autoscalingv2.HorizontalPodAutoscaler
+	Selector    labels.Selector
+	// Key is what reads ask for; zero where that is not known.
+	Key    serve.Key
+	Config window.Config
+	Fault  *Unknown // nil: it is sound
 }
 
-func (w *wish) name() string { return w.object.Namespace + "/" + w.object.Name }
+// Name is namespace/name.
+func (w *Wish) Name() string { return w.Object.Namespace + "/" + w.Object.Name }
 
-// same tells whether a window for one wish is the one for another.
-func (w *wish) same(other *wish) bool {
-	return w.key == other.key && reflect.DeepEqual(w.config, other.config) && (w.fault == nil) == (other.fault == nil)
+// Same tells whether a window for one wish is the one for another.
+func (w *Wish) Same(other *Wish) bool {
+	return w.Key == other.Key && reflect.DeepEqual(w.Config, other.Config) && (w.Fault == nil) == (other.Fault == nil)
 }
 
-// target is whose demand it is about.
-func (w *wish) target(m rules.Metric) demand.Target {
+// Target is whose demand it is about.
+func (w *Wish) Target(m rules.Metric) demand.Target {
 	return demand.Target{
-		Read: plan.Read{Metric: m, Namespace: w.key.Namespace, Selector: w.selector}, Type: w.key.Type, Name: w.key.Name,
+		Read: plan.Read{Metric: m, Namespace: w.Key.Namespace, Selector: w.Selector}, Type: w.Key.Type, Name: w.Key.Name,
 	}
 }
 
@@ -85,27 +89,27 @@ type Mapper interface {
 	RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error)
 }
 
-// grid is what a window has of the board: when ticks are, and how long samples are good for.
-type grid struct {
-	step, fresh, stale time.Duration
+// Grid is what a window has of the board: when ticks are, and how long samples are good for.
+type Grid struct {
+	Step, Fresh, Stale time.Duration
 }
 
-// wishes are what the ScalingWindows of a namespace come to. Of two for one metric of one target the older serves.
-func wishes(
-	windows []*v1alpha1.ScalingWindow, autoscalers []*autoscalingv2.HorizontalPodAutoscaler, mapper Mapper, g grid,
-) []wish {
+// Of says what the ScalingWindows of a namespace come to, the oldest first. Of two for one metric of one target the older serves.
+func Of(
+	windows []*v1alpha1.ScalingWindow, autoscalers []*autoscalingv2.HorizontalPodAutoscaler, mapper Mapper, g Grid,
+) []Wish {
 	windows = slices.SortedFunc(slices.Values(windows), func(a, b *v1alpha1.ScalingWindow) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
 	taken := map[serve.Key]string{}
-	var all []wish
+	var all []Wish
 	for _, object := range windows {
-		w := wish{object: object}
-		w.fault = w.fill(autoscalers, mapper, g)
-		if by := taken[w.key]; by != "" && w.key != (serve.Key{}) {
-			w.fault, w.key = refused(Conflict, "%s is older and for the same metric of the same target: it serves; delete one of the two", by), serve.Key{}
+		w := Wish{Object: object}
+		w.Fault = w.fill(autoscalers, mapper, g)
+		if by := taken[w.Key]; by != "" && w.Key != (serve.Key{}) {
+			w.Fault, w.Key = Refused(Conflict, "%s is older and for the same metric of the same target: it serves; delete one of the two", by), serve.Key{}
 		} else {
-			taken[w.key] = object.Name
+			taken[w.Key] = object.Name
 		}
 		all = append(all, w)
 	}
@@ -113,40 +117,40 @@ func wishes(
 }
 
 // fill works everything out; what can be is there in case of a fault too.
-func (w *wish) fill(autoscalers []*autoscalingv2.HorizontalPodAutoscaler, mapper Mapper, g grid) *unknown {
+func (w *Wish) fill(autoscalers []*autoscalingv2.HorizontalPodAutoscaler, mapper Mapper, g Grid) *Unknown {
 	missing := w.scale(autoscalers)
 	var err error
-	if w.selector, err = selectorOf(w.object.Spec.Metric.Selector); err != nil {
-		return refused(Invalid, "spec.metric.selector: %w", err)
+	if w.Selector, err = selectorOf(w.Object.Spec.Metric.Selector); err != nil {
+		return Refused(Invalid, "spec.metric.selector: %w", err)
 	}
 	if err := w.identify(mapper); err != nil {
-		return refused(Invalid, "spec.metric.describedObject: %w", err)
+		return Refused(Invalid, "spec.metric.describedObject: %w", err)
 	}
 	if missing != nil {
 		return missing
 	}
 	if err := w.configure(g); err != nil {
-		return refused(Invalid, "%w", err)
+		return Refused(Invalid, "%w", err)
 	}
 	return w.refuseValues()
 }
 
 // scale finds what is scaled, and by whom.
-func (w *wish) scale(autoscalers []*autoscalingv2.HorizontalPodAutoscaler) *unknown {
-	w.scales = w.object.Spec.ScaleTargetRef
-	if name := w.object.Spec.Autoscaler; name != "" {
+func (w *Wish) scale(autoscalers []*autoscalingv2.HorizontalPodAutoscaler) *Unknown {
+	w.Scales = w.Object.Spec.ScaleTargetRef
+	if name := w.Object.Spec.Autoscaler; name != "" {
 		i := slices.IndexFunc(autoscalers, func(a *autoscalingv2.HorizontalPodAutoscaler) bool { return a.Name == name })
 		if i < 0 {
-			return refused(AutoscalerNotFound, "spec.autoscaler: there is no HorizontalPodAutoscaler %s in this namespace", name)
+			return Refused(AutoscalerNotFound, "spec.autoscaler: there is no HorizontalPodAutoscaler %s in this namespace", name)
 		}
-		w.scales = &autoscalers[i].Spec.ScaleTargetRef
+		w.Scales = &autoscalers[i].Spec.ScaleTargetRef
 	}
-	if w.scales == nil {
-		return refused(Invalid, "spec.scaleTargetRef: name what is scaled, or its autoscaler")
+	if w.Scales == nil {
+		return Refused(Invalid, "spec.scaleTargetRef: name what is scaled, or its autoscaler")
 	}
 	for _, a := range autoscalers {
-		if sameObject(w.scales, &a.Spec.ScaleTargetRef) {
-			w.autoscalers = append(w.autoscalers, a)
+		if sameObject(w.Scales, &a.Spec.ScaleTargetRef) {
+			w.Autoscalers = append(w.Autoscalers, a)
 		}
 	}
 	return nil
@@ -173,21 +177,21 @@ func selectorOf(s *metav1.LabelSelector) (labels.Selector, error) {
 }
 
 // identify tells which reads the window is for.
-func (w *wish) identify(mapper Mapper) error {
-	metric := &w.object.Spec.Metric
-	key := serve.Key{Type: metric.Type, Namespace: w.object.Namespace, Metric: metric.Name, Selector: w.selector.String()}
+func (w *Wish) identify(mapper Mapper) error {
+	metric := &w.Object.Spec.Metric
+	key := serve.Key{Type: metric.Type, Namespace: w.Object.Namespace, Metric: metric.Name, Selector: w.Selector.String()}
 	switch metric.Type {
 	case v1alpha1.PodsMetric:
-		if w.scales == nil {
+		if w.Scales == nil {
 			return nil // whose pods is not known; scale says so
 		}
-		key.Resource, key.Name = schema.GroupResource{Resource: "pods"}, w.scales.Name
+		key.Resource, key.Name = schema.GroupResource{Resource: "pods"}, w.Scales.Name
 	case v1alpha1.ObjectMetric:
 		if err := identifyObject(&key, metric.DescribedObject, mapper); err != nil {
 			return err
 		}
 	}
-	w.key = key
+	w.Key = key
 	return nil
 }
 
@@ -212,11 +216,11 @@ func identifyObject(key *serve.Key, described *autoscalingv2.CrossVersionObjectR
 }
 
 // refuseValues refuses windows that would feed on themselves.
-func (w *wish) refuseValues() *unknown {
-	for _, a := range w.autoscalers {
+func (w *Wish) refuseValues() *Unknown {
+	for _, a := range w.Autoscalers {
 		for i := range a.Spec.Metrics {
 			if target := w.read(&a.Spec.Metrics[i]); target != nil && target.Type == autoscalingv2.ValueMetricType {
-				return refused(ValueTarget, "HorizontalPodAutoscaler %s has a target of type Value for this metric: the size that follows depends on "+
+				return Refused(ValueTarget, "HorizontalPodAutoscaler %s has a target of type Value for this metric: the size that follows depends on "+
 					"the size of today, and what a window holds would multiply; make it AverageValue", a.Name)
 			}
 		}
@@ -225,11 +229,11 @@ func (w *wish) refuseValues() *unknown {
 }
 
 // read is the target of an autoscaler's metric, nil where that is another metric than the window's.
-func (w *wish) read(m *autoscalingv2.MetricSpec) *autoscalingv2.MetricTarget {
+func (w *Wish) read(m *autoscalingv2.MetricSpec) *autoscalingv2.MetricTarget {
 	var id *autoscalingv2.MetricIdentifier
 	var target *autoscalingv2.MetricTarget
 	same := true
-	switch metric := &w.object.Spec.Metric; {
+	switch metric := &w.Object.Spec.Metric; {
 	case m.Pods != nil && metric.Type == v1alpha1.PodsMetric:
 		id, target = &m.Pods.Metric, &m.Pods.Target
 	case m.Object != nil && metric.Type == v1alpha1.ObjectMetric:
@@ -241,26 +245,26 @@ func (w *wish) read(m *autoscalingv2.MetricSpec) *autoscalingv2.MetricTarget {
 		return nil
 	}
 	selector, err := selectorOf(id.Selector)
-	if !same || err != nil || id.Name != w.key.Metric || selector.String() != w.key.Selector {
+	if !same || err != nil || id.Name != w.Key.Metric || selector.String() != w.Key.Selector {
 		return nil
 	}
 	return target
 }
 
 // configure converts the specification.
-func (w *wish) configure(g grid) error {
-	spec := &w.object.Spec
+func (w *Wish) configure(g Grid) error {
+	spec := &w.Object.Spec
 	if spec.Target.AverageValue == nil {
 		return errors.New("spec.target.averageValue: say how much one pod bears")
 	}
-	c := window.Config{Step: g.step, Fresh: g.fresh, Stale: g.stale, Target: spec.Target.AverageValue.MilliValue()}
+	c := window.Config{Step: g.Step, Fresh: g.Fresh, Stale: g.Stale, Target: spec.Target.AverageValue.MilliValue()}
 	if spec.MaxWindow != nil {
 		c.Max = &window.Max{Window: spec.MaxWindow.Duration}
 	}
 	if s := spec.SlowScaleDown; s != nil {
 		c.SlowScaleDown = &window.SlowScaleDown{Hold: length(s.Hold), HalfLife: length(s.HalfLife), Period: length(s.Period)}
 		if s.Pods != nil {
-			if len(w.autoscalers) == 0 {
+			if len(w.Autoscalers) == 0 {
 				return errors.New("spec.slowScaleDown.pods: no HorizontalPodAutoscaler scales the target, so that maxReplicas is not known; make one, or use halfLife")
 			}
 			c.SlowScaleDown.Pods, c.SlowScaleDown.MaxPods = *s.Pods, w.maxReplicas()
@@ -279,13 +283,13 @@ func (w *wish) configure(g grid) error {
 		}
 	}
 	c.Default()
-	w.config = c
+	w.Config = c
 	return window.Validate(&c, field.NewPath("spec")).ToAggregate()
 }
 
-func (w *wish) maxReplicas() int32 {
+func (w *Wish) maxReplicas() int32 {
 	most := int32(0)
-	for _, a := range w.autoscalers {
+	for _, a := range w.Autoscalers {
 		most = max(most, a.Spec.MaxReplicas)
 	}
 	return most

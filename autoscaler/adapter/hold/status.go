@@ -180,6 +180,7 @@ func reaches(w *wish.Wish, retention time.Duration) metav1.Condition {
 		c.Message = fmt.Sprintf("a restart needs the last %s, Prometheus keeps %s: keep samples longer, or shorten what holds", horizon, retention)
 		return c
 	}
-	c.Status, c.Reason, c.Message = metav1.ConditionTrue, Reaches, fmt.Sprintf("a restart needs the last %s, Prometheus keeps %s", horizon, retention)
+	c.Status, c.Reason = metav1.ConditionTrue, Reaches
+	c.Message = fmt.Sprintf("a restart needs the last %s, Prometheus keeps %s", horizon, retention)
 	return c
 }

@@ -9,6 +9,7 @@ import (
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
@@ -16,21 +17,6 @@ import (
 // Prometheus is what is asked.
 type Prometheus interface {
 	Query(ctx context.Context, query string, at time.Time, options ...promv1.Option) (model.Value, promv1.Warnings, error)
-}
-
-// Config says when to ask, and how long an answer is good for.
-type Config struct {
-	// Step is the distance of ticks.
-	Step time.Duration
-	// Delay is how long after a tick Prometheus is asked about it: scrapes under way then are to be in the answer.
-	Delay time.Duration
-	// Fresh is how long a row that others outlive is held; Stale is how old a sample may be at all.
-	Fresh, Stale time.Duration
-	// Idle is how long a query that nobody reads is still asked.
-	Idle time.Duration
-	// Timeout is that of one query, and Concurrency how many are asked at once.
-	Timeout     time.Duration
-	Concurrency int
 }
 
 // Board is the queries that somebody reads.
@@ -42,26 +28,23 @@ type Board struct {
 	slots   chan struct{}
 
 	mu     sync.Mutex
-	sheets map[string]*Sheet
+	sheets map[identity]*Sheet
 	told   []func(tick time.Time)
 }
 
-// New returns a board without queries.
+// New returns a board without queries. It fills in what the configuration leaves out.
 func New(c Config, source Prometheus, clk clock.Clock, r Registerer) (*Board, error) {
+	c.Default()
+	if errs := c.Validate(field.NewPath("board")); len(errs) > 0 {
+		return nil, errs.ToAggregate()
+	}
 	m, err := newMetrics(r)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics of queries: %w", err)
 	}
 	return &Board{
-		config: c, source: source, clock: clk, metrics: m, slots: make(chan struct{}, c.Concurrency), sheets: map[string]*Sheet{},
+		config: c, source: source, clock: clk, metrics: m, slots: make(chan struct{}, c.Concurrency), sheets: map[identity]*Sheet{},
 	}, nil
-}
-
-// Tick is the newest one that may be asked about at a time.
-func (c *Config) Tick(now time.Time) time.Time {
-	step := c.Step.Milliseconds()
-	ms := now.Add(-c.Delay).UnixMilli()
-	return time.UnixMilli(ms - ms%step)
 }
 
 // Subscribe has f called after each tick, when all queries were asked.
@@ -71,14 +54,15 @@ func (b *Board) Subscribe(f func(tick time.Time)) {
 	b.told = append(b.told, f)
 }
 
-// Sheet is the place of a query's answers. Queries of the same Expr share one.
+// Sheet is the place of a query's answers. Queries that ask for the same rows share one.
 func (b *Board) Sheet(q Query) *Sheet {
+	id := q.identity()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.sheets[q.Expr]
+	s := b.sheets[id]
 	if s == nil {
 		s = &Sheet{board: b, query: q}
-		b.sheets[q.Expr] = s
+		b.sheets[id] = s
 		b.metrics.queries(len(b.sheets))
 	}
 	s.used.Store(b.clock.Now().UnixMilli())
@@ -95,7 +79,7 @@ func (b *Board) Run(ctx context.Context) {
 			return
 		case <-b.clock.After(next.Add(b.config.Delay).Sub(now)):
 		}
-		b.tick(ctx, next)
+		b.tick(ctx, b.config.Tick(b.clock.Now()))
 	}
 }
 
@@ -127,9 +111,9 @@ func (b *Board) wanted(now time.Time) []*Sheet {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := make([]*Sheet, 0, len(b.sheets))
-	for key, s := range b.sheets {
+	for id, s := range b.sheets {
 		if now.UnixMilli()-s.used.Load() > b.config.Idle.Milliseconds() {
-			delete(b.sheets, key)
+			delete(b.sheets, id)
 			continue
 		}
 		list = append(list, s)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
@@ -16,7 +18,7 @@ import (
 // Query is what is asked at each tick.
 type Query struct {
 	Expr string
-	// Else answers for rows that Expr's answer lacks; "" where nothing does.
+	// Else, whose answer has no labels, answers for any row that Expr's answer lacks; "" where nothing does.
 	Else string
 	// Times asks, in the rows of Expr, for the Unix time of the newest sample behind a row; "" where that cannot be told.
 	Times string
@@ -26,6 +28,17 @@ type Query struct {
 	Hidden []string
 }
 
+// identity is what queries must have in common to share their answers.
+type identity struct {
+	expr, other, times, row, hidden string
+}
+
+// identity has Row name its labels, in its order, by giving each its own name for a value.
+func (q *Query) identity() identity {
+	row := q.Row(func(label string) string { return label })
+	return identity{expr: q.Expr, other: q.Else, times: q.Times, row: row, hidden: strings.Join(q.Hidden, ",")}
+}
+
 // Sample is one of a row.
 type Sample struct {
 	Value float64
@@ -33,27 +46,32 @@ type Sample struct {
 	Labels model.Metric
 }
 
-// ask returns the rows of one query at a tick.
-func (s *Sheet) ask(ctx context.Context, query string, at time.Time) (map[string][]Sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.board.config.Timeout)
-	defer cancel()
+// ask returns the samples of one query at a tick.
+func (b *Board) ask(ctx context.Context, query string, at time.Time) (model.Vector, error) {
 	select {
-	case s.board.slots <- struct{}{}:
-		defer func() { <-s.board.slots }()
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	value, _, err := s.board.source.Query(ctx, query, at)
+	ctx, cancel := context.WithTimeout(ctx, b.config.Timeout)
+	defer cancel()
+	most := b.config.MaxRows
+	value, _, err := b.source.Query(ctx, query, at, promv1.WithLimit(uint64(most)+1))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("asking %s: %w", query, err)
 	}
 	switch value := value.(type) {
 	case model.Vector:
-		return s.rows(value), nil
+		if len(value) > most {
+			return nil, fmt.Errorf("asking %s: the answer has more than %d rows: match fewer series in the rule's metricsQuery, "+
+				"select by a label with fewer values, or raise maxRows", query, most)
+		}
+		return value, nil
 	case *model.Scalar:
-		return s.rows(model.Vector{{Value: value.Value}}), nil
+		return model.Vector{{Value: value.Value}}, nil
 	default:
-		return nil, fmt.Errorf("reading the answer: got a %s, want a vector", value.Type())
+		return nil, fmt.Errorf("asking %s: the answer is a %T, want a vector", query, value)
 	}
 }
 
@@ -71,49 +89,66 @@ func (s *Sheet) rows(vector model.Vector) map[string][]Sample {
 type answer struct {
 	tick time.Time
 	rows map[string][]Sample
-	// newest is when the newest sample behind a row was, as far as known.
+	// newest is when the newest sample behind a row was; nil where that is not asked.
 	newest map[string]time.Time
-	other  map[string][]Sample
+	// other are the samples of Else.
+	other []Sample
 }
 
-func (s *Sheet) answer(ctx context.Context, at time.Time) (a answer, err error) {
-	a.tick = at
-	if a.rows, err = s.ask(ctx, s.query.Expr, at); err != nil {
-		return a, fmt.Errorf("asking %s: %w", s.query.Expr, err)
+func (s *Sheet) answer(ctx context.Context, at time.Time) (answer, error) {
+	a := answer{tick: at}
+	vector, err := s.board.ask(ctx, s.query.Expr, at)
+	if err != nil {
+		return a, err
 	}
+	a.rows = s.rows(vector)
 	if s.query.Else != "" {
-		if a.other, err = s.ask(ctx, s.query.Else, at); err != nil {
-			return a, fmt.Errorf("asking %s: %w", s.query.Else, err)
+		if vector, err = s.board.ask(ctx, s.query.Else, at); err != nil {
+			return a, err
+		}
+		for _, one := range vector {
+			a.other = append(a.other, Sample{Value: float64(one.Value)})
 		}
 	}
-	if s.query.Times == "" {
-		return a, nil
-	}
-	times, err := s.ask(ctx, s.query.Times, at)
-	if err != nil {
-		return a, fmt.Errorf("asking %s: %w", s.query.Times, err)
-	}
-	a.newest = make(map[string]time.Time, len(times))
-	for key, samples := range times {
-		newest := slices.MaxFunc(samples, func(a, b Sample) int { return cmp.Compare(a.Value, b.Value) }).Value
-		a.newest[key] = time.UnixMilli(int64(math.Round(newest * 1000)))
+	if s.query.Times != "" {
+		if vector, err = s.board.ask(ctx, s.query.Times, at); err != nil {
+			return a, err
+		}
+		a.newest = newest(s.rows(vector), at)
 	}
 	return a, nil
+}
+
+// newest reads samples that are Unix times. None is after the tick: Prometheus looks back only.
+func newest(rows map[string][]Sample, tick time.Time) map[string]time.Time {
+	times := make(map[string]time.Time, len(rows))
+	for key, samples := range rows {
+		seconds := slices.MaxFunc(samples, func(a, b Sample) int { return cmp.Compare(a.Value, b.Value) }).Value
+		at := tick
+		if seconds < float64(tick.UnixMilli())/1000 {
+			at = time.UnixMilli(int64(math.Round(seconds * 1000)))
+		}
+		times[key] = at
+	}
+	return times
 }
 
 // lookback is how old a sample may be for Prometheus to find it, unless it was told otherwise.
 const lookback = 5 * time.Minute
 
 // at is when a row was true: the tick, where that is not asked. A row whose samples Prometheus no longer finds comes
-// of a range that still reaches back to them.
-func (a *answer) at(key string) time.Time {
+// of a range that still reaches back to them, and is as old as when they were last found.
+func (a *answer) at(key string, was time.Time) time.Time {
 	if a.newest == nil {
 		return a.tick
 	}
 	if at, ok := a.newest[key]; ok {
 		return at
 	}
-	return a.tick.Add(-lookback)
+	if oldest := a.tick.Add(-lookback); was.Before(oldest) {
+		return oldest
+	}
+	return was
 }
 
 // fault is why samples are no measurement, "" where they are.

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
 )
 
@@ -15,16 +17,17 @@ type Sheet struct {
 	query Query
 	used  atomic.Int64 // Unix milliseconds of the last read
 	state atomic.Pointer[state]
-	// filling lets one at a time ask.
+	// filling lets one at a time ask, and first has the others wait for the very first answer.
 	filling sync.Mutex
+	first   singleflight.Group
 }
 
 // state is what is known after a tick. It does not change.
 type state struct {
 	tick time.Time // of the last answer; zero: there was none
 	rows map[string]Row
-	// other answers for rows that were never there.
-	other map[string]Row
+	// other answers for rows that are not there; nil where nothing does.
+	other *Row
 	err   error // of the last try, nil if it was answered
 	tried time.Time
 }
@@ -84,33 +87,40 @@ func (s *Sheet) Heard(tick time.Time, key string) ([]Sample, bool) {
 	return row.Samples, true
 }
 
-// known is the state; whoever comes first asks for it, and the others wait.
+// known is the state; whoever comes first asks for it, and the others wait. That one's leaving is not theirs: the
+// answer is awaited for all.
 func (s *Sheet) known(ctx context.Context, now time.Time) (*state, error) {
 	if known := s.state.Load(); known != nil {
 		return known, nil
 	}
-	if err := s.fill(ctx, s.board.config.Tick(now)); err != nil && ctx.Err() != nil {
+	answered := s.first.DoChan("", func() (any, error) {
+		return nil, s.fill(context.WithoutCancel(ctx), s.board.config.Tick(now)) // the state has the error
+	})
+	select {
+	case <-answered:
+		return s.state.Load(), nil
+	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return s.state.Load(), nil
 }
 
-// fill asks about a tick, unless that has been done.
+// fill asks about a tick, unless that or a later one has been. A tick that is still to come is no later one: it is of
+// before the clock was set back.
 func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
 	s.filling.Lock()
 	defer s.filling.Unlock()
 	was := s.state.Load()
-	if was != nil && !was.tried.Before(tick) {
-		return was.err
-	}
 	if was == nil {
 		was = &state{}
 	}
+	if !was.tried.Before(tick) && !was.tried.After(s.board.config.Tick(s.board.clock.Now())) {
+		return was.err
+	}
 	got, err := s.answer(ctx, tick)
+	if ctx.Err() != nil {
+		return ctx.Err() // the process ends
+	}
 	if err != nil {
-		if was.tried.IsZero() && ctx.Err() != nil {
-			return err // who asked has gone; the next one may have more patience
-		}
 		s.board.metrics.failed()
 		s.state.Store(&state{tick: was.tick, rows: was.rows, other: was.other, err: err, tried: tick})
 		return err
@@ -123,50 +133,53 @@ func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
 func (s *state) after(a *answer, c *Config, m *metrics) *state {
 	next := &state{tick: a.tick, tried: a.tick, rows: make(map[string]Row, len(a.rows))}
 	for key, samples := range a.rows {
-		row := Row{Samples: samples, At: a.at(key), Heard: a.tick}
-		if row.Fault = fault(samples); row.Fault != "" {
-			m.rejected(string(row.Fault))
-			was := s.rows[key]
-			row.Samples, row.At = was.Samples, was.At
-		}
-		next.rows[key] = row
+		was := s.rows[key]
+		next.rows[key] = was.after(samples, a.at(key, was.At), a.tick, m)
 	}
 	for key, row := range s.rows {
 		if _, ok := next.rows[key]; !ok && row.held(a, c) {
 			next.rows[key] = row
 		}
 	}
-	for key, samples := range a.other {
-		if next.other == nil {
-			next.other = map[string]Row{}
-		}
-		next.other[key] = Row{Samples: samples, At: a.at(key), Heard: a.tick, Fault: fault(samples)}
+	if len(a.other) > 0 {
+		next.other = new((&Row{}).after(a.other, a.tick, a.tick, m))
 	}
 	return next
+}
+
+// after is what is known of a row that a tick has samples of. What is no measurement leaves the last one.
+func (r *Row) after(samples []Sample, at, tick time.Time, m *metrics) Row {
+	if fault := fault(samples); fault != "" {
+		m.rejected(string(fault))
+		return Row{Samples: r.Samples, At: r.At, Heard: tick, Fault: fault}
+	}
+	return Row{Samples: samples, At: at, Heard: tick}
 }
 
 // held tells whether a row that an answer lacks is still known. Where the answer has nothing at all, that is more
 // likely a fault of the way to the samples than their end.
 func (r *Row) held(a *answer, c *Config) bool {
 	if len(a.rows) == 0 {
-		return a.tick.Sub(r.At) <= c.Stale
+		return apart(a.tick, r.At) <= c.Stale
 	}
-	return a.tick.Sub(r.Heard) <= c.Fresh
+	return apart(a.tick, r.Heard) <= c.Fresh
 }
+
+// apart is how far a time is from another. A time to come is as little to be believed as one long ago: the clock was
+// set back.
+func apart(now, then time.Time) time.Duration { return now.Sub(then).Abs() }
 
 // read judges what is known of a row at a time.
 func (s *state) read(key string, now time.Time, stale time.Duration) (Row, error) {
 	row, ok := s.rows[key]
-	if !ok {
-		row, ok = s.other[key]
+	if !ok && s.other != nil {
+		row, ok = *s.other, true
 	}
 	switch {
-	case !ok && s.err != nil:
-		return Row{}, &Missing{Unanswered: s.err}
-	case !ok:
-		return Row{}, &Missing{}
-	case len(row.Samples) == 0 || now.Sub(row.At) > stale:
-		return Row{}, &Missing{Last: row.At, Age: now.Sub(row.At), Fault: row.Fault, Unanswered: s.err}
+	case !ok || len(row.Samples) == 0:
+		return Row{}, &Missing{Fault: row.Fault, Unanswered: s.err}
+	case apart(now, row.At) > stale:
+		return Row{}, &Missing{Last: row.At, Age: apart(now, row.At), Fault: row.Fault, Unanswered: s.err}
 	default:
 		return row, nil
 	}

@@ -1,7 +1,9 @@
 package catalogue
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,11 +24,20 @@ type Prometheus interface {
 	Series(ctx context.Context, matches []string, from, to time.Time, options ...promv1.Option) ([]model.LabelSet, promv1.Warnings, error)
 }
 
-// Config says when to look, and for what.
+// Config says when to look, and for what. What is zero is filled in.
 type Config struct {
-	// Interval is how often Prometheus is asked, and Age how long ago a series may have ended.
+	// Interval is how often Prometheus is asked (default: 1m), and Age how long ago a series may have ended (1h): metrics
+	// stay known for that long, though an answer be empty.
 	Interval, Age time.Duration
-	Timeout       time.Duration
+	// Timeout is that of one question. Default: 30s.
+	Timeout time.Duration
+}
+
+// Default fills in what is zero.
+func (c *Config) Default() {
+	c.Interval = cmp.Or(c.Interval, time.Minute)
+	c.Age = cmp.Or(c.Age, time.Hour)
+	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
 }
 
 // Catalogue keeps an Index up to date.
@@ -42,18 +53,32 @@ type Catalogue struct {
 
 	mu   sync.Mutex
 	sets []*rules.Set
-	// seen are the series of each selector when Prometheus last told.
-	seen map[string][]rules.Series
+	// seen are the series of each selector that Prometheus ever answered.
+	seen map[string]sightings
+	// namers are those of the rules whose resources were all found.
+	namers map[*rules.Rule]*rules.Namer
+}
+
+// sightings are series, and when each was last seen.
+type sightings map[string]sighting
+
+type sighting struct {
+	series rules.Series
+	at     time.Time
 }
 
 // New returns a catalogue without metrics.
 func New(c Config, source Prometheus, mapper rules.Mapper, clk clock.Clock, r Registerer) (*Catalogue, error) {
+	c.Default()
 	m, err := newMetrics(r)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics of the catalogue: %w", err)
 	}
-	out := &Catalogue{config: c, source: source, mapper: mapper, clock: clk, metrics: m, changed: make(chan struct{}, 1), seen: map[string][]rules.Series{}}
-	out.index.Store(newIndex(nil))
+	out := &Catalogue{
+		config: c, source: source, mapper: mapper, clock: clk, metrics: m, changed: make(chan struct{}, 1),
+		seen: map[string]sightings{}, namers: map[*rules.Rule]*rules.Namer{},
+	}
+	out.index.Store(newIndex(nil, false))
 	return out, nil
 }
 
@@ -98,33 +123,45 @@ func (c *Catalogue) Refresh(ctx context.Context) {
 		if err != nil {
 			failed++
 			log.Error(err, "Series are not known anew; what was known of them stays", "selector", match)
-			continue
 		}
-		c.mu.Lock()
-		c.seen[match] = series
-		c.mu.Unlock()
+		if err == nil || refused(err) {
+			c.saw(match, series)
+		}
 	}
 	c.metrics.refreshed(failed, c.clock.Now())
 	c.rebuild()
 	c.asked.Store(c.asked.Load() || failed == 0)
 }
 
-// matches are the selectors of all rules; many rules have the same.
+// refused tells whether Prometheus answered that it will never answer this.
+func refused(err error) bool {
+	var fault *promv1.Error
+	return errors.As(err, &fault) && fault.Type == promv1.ErrBadData
+}
+
+// matches are the selectors of all rules; many rules have the same. Those of no rule are forgotten.
 func (c *Catalogue) matches() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := map[string]bool{}
-	for _, set := range c.sets {
-		for _, rule := range slices.Concat(set.Custom, set.External) {
-			all[rule.Match()] = true
-		}
+	for _, rule := range c.rules() {
+		all[rule.Match()] = true
 	}
-	maps.DeleteFunc(c.seen, func(match string, _ []rules.Series) bool { return !all[match] })
+	maps.DeleteFunc(c.seen, func(match string, _ sightings) bool { return !all[match] })
 	return slices.Sorted(maps.Keys(all))
 }
 
-// series returns one series for each name and set of labels.
-func (c *Catalogue) series(ctx context.Context, match string) ([]rules.Series, error) {
+// rules are those of all sets, in their order.
+func (c *Catalogue) rules() (all []*rules.Rule) {
+	for _, set := range c.sets {
+		all = append(all, set.Custom...)
+		all = append(all, set.External...)
+	}
+	return all
+}
+
+// series asks for those that a selector finds.
+func (c *Catalogue) series(ctx context.Context, match string) ([]model.LabelSet, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	now := c.clock.Now()
@@ -132,38 +169,56 @@ func (c *Catalogue) series(ctx context.Context, match string) ([]rules.Series, e
 	if err != nil {
 		return nil, fmt.Errorf("asking for the series of %s: %w", match, err)
 	}
-	distinct := map[string]rules.Series{}
+	return found, nil
+}
+
+// saw keeps one series for each name and set of labels, and those that were seen not long ago.
+func (c *Catalogue) saw(match string, found []model.LabelSet) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock.Now()
+	seen := c.seen[match]
+	if seen == nil {
+		seen = sightings{}
+		c.seen[match] = seen
+	}
 	for _, labels := range found {
-		flat := make(map[string]string, len(labels))
-		for name, value := range labels {
-			flat[string(name)] = string(value)
-		}
-		s := rules.SeriesOf(flat)
-		distinct[fmt.Sprint(s.Name, s.Labels)] = s
+		s := rules.SeriesOf(labels)
+		seen[fmt.Sprint(s.Name, s.Labels)] = sighting{series: s, at: now}
 	}
-	list := make([]rules.Series, 0, len(distinct))
-	for _, key := range slices.Sorted(maps.Keys(distinct)) {
-		list = append(list, distinct[key])
-	}
-	return list, nil
+	maps.DeleteFunc(seen, func(_ string, s sighting) bool { return now.Sub(s.at) > c.config.Age })
 }
 
 // rebuild makes the index of the rules and series known.
 func (c *Catalogue) rebuild() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	index := newIndex(c.discover())
+	all := c.rules()
+	complete := len(c.sets) > 0
+	var found [][]rules.Metric
+	for _, rule := range all {
+		seen, asked := c.seen[rule.Match()]
+		complete = complete && asked
+		var series []rules.Series
+		for _, key := range slices.Sorted(maps.Keys(seen)) {
+			series = append(series, seen[key].series)
+		}
+		found = append(found, c.namer(rule).Discover(series))
+	}
+	maps.DeleteFunc(c.namers, func(rule *rules.Rule, _ *rules.Namer) bool { return !slices.Contains(all, rule) })
+	index := newIndex(found, complete)
 	c.index.Store(index)
 	c.metrics.built(index)
 }
 
-// discover returns what each rule makes of its series.
-func (c *Catalogue) discover() (found [][]rules.Metric) {
-	for _, set := range c.sets {
-		for _, rule := range slices.Concat(set.Custom, set.External) {
-			namer, _ := rule.Bind(c.mapper) // its faults are for check to tell; what is sound serves
-			found = append(found, namer.Discover(c.seen[rule.Match()]))
-		}
+// namer is the rule's. It is kept once it knows all its resources: what answers its reads is remembered by it.
+func (c *Catalogue) namer(rule *rules.Rule) *rules.Namer {
+	if known := c.namers[rule]; known != nil {
+		return known
 	}
-	return found
+	namer, faults := rule.Bind(c.mapper) // faults are for check to tell; what is sound serves
+	if len(faults) == 0 {
+		c.namers[rule] = namer
+	}
+	return namer
 }

@@ -12,12 +12,14 @@ type Index struct {
 	Metrics []rules.Metric
 	// Conflicts are metrics that more than one series makes.
 	Conflicts []rules.Conflict
+	// Complete says that there are rules, and that Prometheus told the series of each: what is not here is not there.
+	Complete bool
 
 	byInfo map[rules.Info]rules.Metric
 }
 
-func newIndex(found [][]rules.Metric) *Index {
-	i := &Index{byInfo: map[rules.Info]rules.Metric{}}
+func newIndex(found [][]rules.Metric, complete bool) *Index {
+	i := &Index{Complete: complete, byInfo: map[rules.Info]rules.Metric{}}
 	i.Metrics, i.Conflicts = rules.Merge(found...)
 	for _, m := range i.Metrics {
 		i.byInfo[m.Info] = m

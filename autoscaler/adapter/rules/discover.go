@@ -16,11 +16,11 @@ type Series struct {
 }
 
 // SeriesOf takes a label set as /api/v1/series gives it.
-func SeriesOf(labels map[string]string) Series {
-	s := Series{Name: labels["__name__"]}
+func SeriesOf[Name, Value ~string](labels map[Name]Value) Series {
+	s := Series{Name: string(labels["__name__"])}
 	for label := range labels {
 		if label != "__name__" {
-			s.Labels = append(s.Labels, label)
+			s.Labels = append(s.Labels, string(label))
 		}
 	}
 	slices.Sort(s.Labels)

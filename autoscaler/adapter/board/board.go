@@ -79,9 +79,12 @@ func (b *Board) Run(ctx context.Context) {
 			return
 		case <-b.clock.After(next.Add(b.config.Delay).Sub(now)):
 		}
-		b.tick(ctx, b.config.Tick(b.clock.Now()))
+		b.Ask(ctx)
 	}
 }
+
+// Ask asks about the newest tick, as Run does at each.
+func (b *Board) Ask(ctx context.Context) { b.tick(ctx, b.config.Tick(b.clock.Now())) }
 
 // tick asks about one tick, and tells who wants to know.
 func (b *Board) tick(ctx context.Context, at time.Time) {

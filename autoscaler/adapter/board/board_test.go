@@ -308,7 +308,7 @@ func TestEach(t *testing.T) {
 	b, _ := newBoard(t, Config{}, source, clk)
 	sheet := b.Sheet(Query{Expr: "x", Row: byPod})
 	sum := func(tick time.Time) (sum float64, answered bool) {
-		answered = sheet.Each(tick, func(r Row) { sum += r.Samples[0].Value })
+		answered = sheet.Each(tick, func(samples []Sample) { sum += samples[0].Value })
 		return sum, answered
 	}
 	if _, ok := sum(began); ok {
@@ -570,5 +570,40 @@ evenkeel_adapter_rejected_samples_total{reason="Negative"} 2
 evenkeel_adapter_rejected_samples_total{reason="NotANumber"} 1
 `), "evenkeel_adapter_rejected_samples_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoNewSample has a rate that sinks because its range reaches beyond the last sample.
+func TestNoNewSample(t *testing.T) {
+	clk := clocktesting.NewFakeClock(began)
+	source := &fake{}
+	b, _ := newBoard(t, Config{}, source, clk)
+	sheet := b.Sheet(Query{Expr: "x", Times: "timestamp(x)", Row: byPod})
+	for i, tick := range []struct{ value, times, want, reason string }{
+		{"web-0=8", "0", "8 of 0s ago", "measured"},
+		{"web-0=6", "0", "8 of 15s ago", "nothing new was scraped"},
+		{"web-0=4", "", "8 of 30s ago", "the series ended, and the range still reaches back to it"},
+		{"web-0=9", "45", "9 of 0s ago", "scraped again"},
+		{"web-0=2", "60", "2 of 0s ago", "scraped again, and less"},
+	} {
+		clk.SetTime(began.Add(time.Duration(i) * 15 * time.Second))
+		source.say = func(_ context.Context, query string, _ time.Time) (model.Value, error) {
+			if query == "x" {
+				return answered(tick.value)
+			}
+			if tick.times == "" {
+				return answered("")
+			}
+			after, err := strconv.Atoi(tick.times)
+			if err != nil {
+				return nil, err
+			}
+			return answered(fmt.Sprintf("web-0=%d", began.Unix()+int64(after)))
+		}
+		b.Ask(t.Context())
+		row, err := sheet.Read(t.Context(), "web-0")
+		if got := told(row, err, clk.Now()); got != tick.want {
+			t.Errorf("got %q, want %q: %s", got, tick.want, tick.reason)
+		}
 	}
 }

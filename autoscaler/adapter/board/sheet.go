@@ -40,6 +40,8 @@ type Row struct {
 	At, Heard time.Time
 	// Fault is what the last answer had in their place: "" or why that is no measurement.
 	Fault window.Verdict
+	// told are the samples of the tick, whatever they are.
+	told []Sample
 }
 
 // Read returns a row. An error is a *Missing, or that of the context.
@@ -53,38 +55,46 @@ func (s *Sheet) Read(ctx context.Context, key string) (Row, error) {
 	return known.read(key, now, s.board.config.Stale)
 }
 
-// Each goes through the rows that the answer to a tick had, whose samples are measurements. It returns false where
-// that tick was not answered.
-func (s *Sheet) Each(tick time.Time, yield func(Row)) bool {
-	s.used.Store(s.board.clock.Now().UnixMilli())
-	known := s.state.Load()
-	if known == nil || !known.tick.Equal(tick) {
+// Each goes through the rows that the answer to a tick had, as far as they are measurements, with the samples of that
+// very answer: what a question about that tick will be answered ever after. It returns false where the tick was not
+// answered.
+func (s *Sheet) Each(tick time.Time, yield func([]Sample)) bool {
+	known := s.answered(tick)
+	if known == nil {
 		return false
 	}
 	for _, row := range known.rows {
-		if row.Heard.Equal(tick) && row.Fault == "" {
-			yield(row)
+		if row.Heard.Equal(tick) && fault(row.told) == "" {
+			yield(row.told)
 		}
 	}
 	return true
 }
 
-// Heard returns the samples of a row that the answer to a tick had; none where it had none, or none that is a measurement.
-// It returns false where that tick was not answered.
+// Heard returns those of one row; none where the answer had none, or none that is a measurement.
 func (s *Sheet) Heard(tick time.Time, key string) ([]Sample, bool) {
-	s.used.Store(s.board.clock.Now().UnixMilli())
-	known := s.state.Load()
-	if known == nil || !known.tick.Equal(tick) {
+	known := s.answered(tick)
+	if known == nil {
 		return nil, false
 	}
 	row, ok := known.rows[key]
-	if !ok || !row.Heard.Equal(tick) {
-		row = known.other[key]
+	if (!ok || !row.Heard.Equal(tick)) && known.other != nil {
+		row = *known.other
 	}
-	if row.Fault != "" {
+	if !row.Heard.Equal(tick) || fault(row.told) != "" {
 		return nil, true
 	}
-	return row.Samples, true
+	return row.told, true
+}
+
+// answered is the state, if that is of a tick.
+func (s *Sheet) answered(tick time.Time) *state {
+	s.used.Store(s.board.clock.Now().UnixMilli())
+	known := s.state.Load()
+	if known == nil || !known.tick.Equal(tick) {
+		return nil
+	}
+	return known
 }
 
 // known is the state; whoever comes first asks for it, and the others wait. That one's leaving is not theirs: the
@@ -147,13 +157,17 @@ func (s *state) after(a *answer, c *Config, m *metrics) *state {
 	return next
 }
 
-// after is what is known of a row that a tick has samples of. What is no measurement leaves the last one.
+// after is what is known of a row that a tick has samples of. What is no measurement leaves the last one; so does what
+// no new sample is behind: without one a rate sinks, since its range reaches beyond the end of what is known.
 func (r *Row) after(samples []Sample, at, tick time.Time, m *metrics) Row {
+	if len(r.Samples) > 0 && at.Equal(r.At) {
+		return Row{Samples: r.Samples, At: r.At, Heard: tick, told: samples}
+	}
 	if fault := fault(samples); fault != "" {
 		m.rejected(string(fault))
-		return Row{Samples: r.Samples, At: r.At, Heard: tick, Fault: fault}
+		return Row{Samples: r.Samples, At: r.At, Heard: tick, Fault: fault, told: samples}
 	}
-	return Row{Samples: samples, At: at, Heard: tick}
+	return Row{Samples: samples, At: at, Heard: tick, told: samples}
 }
 
 // held tells whether a row that an answer lacks is still known. Where the answer has nothing at all, that is more

@@ -42,9 +42,9 @@ func (l *Live) Gather(tick time.Time, targets []*Wanted) {
 		}
 	}
 	for sheet, s := range shares {
-		answered := sheet.Each(tick, func(row board.Row) {
-			for _, w := range s.targets[s.key(row.Samples[0].Labels)] {
-				w.Take(w.Sum, tick, row.Samples, nil)
+		answered := sheet.Each(tick, func(samples []board.Sample) {
+			for _, w := range s.targets[s.key(samples[0].Labels)] {
+				w.Take(w.Sum, tick, samples, nil)
 			}
 		})
 		for _, targets := range s.targets {

@@ -40,7 +40,7 @@ func labelSelector(s labels.Selector) *metav1.LabelSelector {
 	}
 	parsed, err := metav1.ParseToLabelSelector(s.String())
 	if err != nil {
-		return nil // it compares sizes, which this form cannot say
+		return nil // it has != or compares sizes, which this form cannot say, and so no autoscaler can ask
 	}
 	return parsed
 }

@@ -3,10 +3,12 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
@@ -32,16 +34,20 @@ func (r *read) key(of v1alpha1.WindowMetricType, name string) Key {
 	}
 }
 
-// custom finds a metric; nil where it is not known here.
+// custom finds a metric.
 func (p *Provider) custom(info provider.CustomMetricInfo, namespace string, selector labels.Selector) (*read, error) {
+	index := p.catalogue.Index()
 	resource, err := p.mapper.ResourceFor(info.GroupResource.WithVersion(""))
-	if err != nil {
-		return nil, apierrors.NewBadRequest("finding the resource " + info.GroupResource.String() + ": " + err.Error())
+	switch {
+	case meta.IsNoMatchError(err):
+		return nil, p.unknown(index, provider.NewMetricNotFoundError(info.GroupResource, info.Metric))
+	case err != nil:
+		return nil, unavailable(fmt.Errorf("finding the resource %s: %w", info.GroupResource, err))
 	}
 	info.GroupResource = resource.GroupResource()
-	m, ok := p.catalogue.Index().Custom(info.GroupResource, info.Namespaced, info.Metric)
+	m, ok := index.Custom(info.GroupResource, info.Namespaced, info.Metric)
 	if !ok {
-		return nil, nil
+		return nil, p.unknown(index, provider.NewMetricNotFoundError(info.GroupResource, info.Metric))
 	}
 	return &read{Read: plan.Read{Metric: m, Namespace: namespace, Selector: selector}, info: info, resource: resource}, nil
 }
@@ -68,7 +74,11 @@ func (f *found) refusal(absent error) error {
 	return unavailable(f.why)
 }
 
+// read returns what is known of objects.
 func (p *Provider) read(ctx context.Context, r *read, objects []Object) (*found, error) {
+	if len(objects) == 0 {
+		return &found{}, nil
+	}
 	source, err := p.sheet(r, objects...)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())

@@ -48,12 +48,13 @@ type Provider struct {
 	objects   Objects
 	windows   Windows
 	elsewhere Elsewhere
+	shadow    Shadow
 	plans     plan.Plans
 }
 
 var _ provider.MetricsProvider = (*Provider)(nil)
 
-// Config is what a Provider is made of. Windows and Elsewhere may be nil.
+// Config is what a Provider is made of. Windows, Elsewhere and Shadow may be nil.
 type Config struct {
 	Catalogue *catalogue.Catalogue
 	Board     *board.Board
@@ -61,12 +62,14 @@ type Config struct {
 	Objects   Objects
 	Windows   Windows
 	Elsewhere Elsewhere
+	Shadow    Shadow
 }
 
 // New returns a provider.
 func New(c Config) *Provider {
 	p := &Provider{
-		catalogue: c.Catalogue, board: c.Board, mapper: c.Mapper, objects: c.Objects, windows: c.Windows, elsewhere: c.Elsewhere,
+		catalogue: c.Catalogue, board: c.Board, mapper: c.Mapper, objects: c.Objects, windows: c.Windows,
+		elsewhere: c.Elsewhere, shadow: c.Shadow,
 	}
 	if p.windows == nil {
 		p.windows = none{}
@@ -79,14 +82,11 @@ func (p *Provider) GetMetricByName(
 	ctx context.Context, name types.NamespacedName, info provider.CustomMetricInfo, selector labels.Selector,
 ) (*custom_metrics.MetricValue, error) {
 	r, err := p.custom(info, name.Namespace, selector)
-	if err != nil {
+	switch {
+	case errors.Is(err, errElsewhere):
+		return p.elsewhere.GetMetricByName(ctx, name, info, selector)
+	case err != nil:
 		return nil, err
-	}
-	if r == nil {
-		if p.elsewhere != nil {
-			return p.elsewhere.GetMetricByName(ctx, name, info, selector)
-		}
-		return nil, provider.NewMetricNotFoundForError(info.GroupResource, info.Metric, name.Name)
 	}
 	got, err := p.read(ctx, r, []Object{{Name: name.Name}})
 	if err != nil {
@@ -94,6 +94,15 @@ func (p *Provider) GetMetricByName(
 	}
 	if len(got.measured) == 0 {
 		return nil, got.refusal(provider.NewMetricNotFoundForError(r.info.GroupResource, info.Metric, name.Name))
+	}
+	if p.shadow != nil {
+		p.shadow.Custom(p.list(r, got.measured), func(ctx context.Context, other provider.CustomMetricsProvider) (*custom_metrics.MetricValueList, error) {
+			value, err := other.GetMetricByName(ctx, name, info, selector)
+			if err != nil {
+				return nil, err
+			}
+			return &custom_metrics.MetricValueList{Items: []custom_metrics.MetricValue{*value}}, nil
+		})
 	}
 	served, err := p.windows.Served(r.key(v1alpha1.ObjectMetric, name.Name))
 	if err != nil {
@@ -111,14 +120,11 @@ func (p *Provider) GetMetricBySelector(
 	ctx context.Context, namespace string, by labels.Selector, info provider.CustomMetricInfo, selector labels.Selector,
 ) (*custom_metrics.MetricValueList, error) {
 	r, err := p.custom(info, namespace, selector)
-	if err != nil {
+	switch {
+	case errors.Is(err, errElsewhere):
+		return p.elsewhere.GetMetricBySelector(ctx, namespace, by, info, selector)
+	case err != nil:
 		return nil, err
-	}
-	if r == nil {
-		if p.elsewhere != nil {
-			return p.elsewhere.GetMetricBySelector(ctx, namespace, by, info, selector)
-		}
-		return nil, provider.NewMetricNotFoundError(info.GroupResource, info.Metric)
 	}
 	objects, err := p.objects.Select(ctx, r.resource, namespace, by)
 	if err != nil {
@@ -130,6 +136,11 @@ func (p *Provider) GetMetricBySelector(
 	}
 	if len(got.measured) == 0 {
 		return nil, got.refusal(provider.NewMetricNotFoundForSelectorError(r.info.GroupResource, info.Metric, "*", by))
+	}
+	if p.shadow != nil {
+		p.shadow.Custom(p.list(r, got.measured), func(ctx context.Context, other provider.CustomMetricsProvider) (*custom_metrics.MetricValueList, error) {
+			return other.GetMetricBySelector(ctx, namespace, by, info, selector)
+		})
 	}
 	if err := p.hold(r, got); err != nil {
 		return nil, err
@@ -155,12 +166,14 @@ func (p *Provider) ListAllMetrics() []provider.CustomMetricInfo {
 func (p *Provider) GetExternalMetric(
 	ctx context.Context, namespace string, selector labels.Selector, info provider.ExternalMetricInfo,
 ) (*external_metrics.ExternalMetricValueList, error) {
-	m, ok := p.catalogue.Index().External(info.Metric)
+	index := p.catalogue.Index()
+	m, ok := index.External(info.Metric)
 	if !ok {
-		if p.elsewhere != nil {
+		err := p.unknown(index, provider.NewMetricNotFoundError(schema.GroupResource{}, info.Metric))
+		if errors.Is(err, errElsewhere) {
 			return p.elsewhere.GetExternalMetric(ctx, namespace, selector, info)
 		}
-		return nil, provider.NewMetricNotFoundError(schema.GroupResource{}, info.Metric)
+		return nil, err
 	}
 	r := &read{Read: plan.Read{Metric: m, Namespace: namespace, Selector: selector}}
 	source, err := p.sheet(r)
@@ -170,6 +183,11 @@ func (p *Provider) GetExternalMetric(
 	got, err := source.sheet.Read(ctx, source.row(""))
 	if err != nil {
 		return nil, p.refuseExternal(err, info.Metric)
+	}
+	if p.shadow != nil {
+		p.shadow.External(externalList(r, source.sheet, got, nil), func(ctx context.Context, other provider.ExternalMetricsProvider) (*external_metrics.ExternalMetricValueList, error) {
+			return other.GetExternalMetric(ctx, namespace, selector, info)
+		})
 	}
 	served, err := p.windows.Served(r.key(v1alpha1.ExternalMetric, ""))
 	if err != nil {
@@ -198,6 +216,25 @@ func (p *Provider) refuseExternal(err error, metric string) error {
 		return provider.NewMetricNotFoundError(schema.GroupResource{}, metric)
 	}
 	return unavailable(err)
+}
+
+// errElsewhere says that the other metrics server is to be asked.
+var errElsewhere = errors.New("the metric is not known here")
+
+// errUnknown is of the time before Prometheus told which series there are: another server may know the metric, but not
+// the window that is over it here.
+var errUnknown = errors.New("which series Prometheus has is not known yet")
+
+// unknown is the error of a metric that is not in an index.
+func (p *Provider) unknown(index *catalogue.Index, absent error) error {
+	switch {
+	case !index.Complete:
+		return unavailable(errUnknown)
+	case p.elsewhere != nil:
+		return errElsewhere
+	default:
+		return absent
+	}
 }
 
 // unavailable is an error that makes an autoscaler stay as it is.

@@ -19,14 +19,17 @@ type metrics struct {
 }
 
 func newMetrics(r Registerer) (*metrics, error) {
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-	}
 	m := &metrics{
-		failed:    gauge("evenkeel_adapter_discovery_failures", "Selectors of rules that Prometheus did not answer when last asked."),
-		at:        gauge("evenkeel_adapter_discovery_timestamp_seconds", "When Prometheus was last asked which series there are."),
-		served:    gauge("evenkeel_adapter_metrics", "Metrics that are served.", "api"),
-		conflicts: gauge("evenkeel_adapter_metric_conflicts", "Metrics that more than one series makes; the last rule wins."),
+		failed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "evenkeel_adapter_discovery_failures", Help: "Selectors of rules that Prometheus did not answer when last asked.",
+		}, nil),
+		at: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "evenkeel_adapter_discovery_timestamp_seconds", Help: "When Prometheus was last asked which series there are.",
+		}, nil),
+		served: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "evenkeel_adapter_metrics", Help: "Metrics that are served."}, []string{"api"}),
+		conflicts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "evenkeel_adapter_metric_conflicts", Help: "Metrics that more than one series makes; the last rule wins.",
+		}, nil),
 	}
 	for _, g := range []**prometheus.GaugeVec{&m.failed, &m.at, &m.served, &m.conflicts} {
 		if err := register.Register(r, g); err != nil {

@@ -255,7 +255,7 @@ func (s *metricsServer) await(b *testing.B) {
 		if _, last = s.read(full.path(0)); last == nil {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 	b.Fatalf("the server does not serve: %v", last)
 }
@@ -305,7 +305,7 @@ func (s *metricsServer) drive(b *testing.B, w workload, readers, times int, over
 				case times > 0 && i >= times, times == 0 && time.Since(begun) > over:
 					return
 				case times > 0 && over > 0:
-					time.Sleep(time.Until(begun.Add(over * time.Duration(i) / time.Duration(times))))
+					<-time.After(time.Until(begun.Add(over * time.Duration(i) / time.Duration(times))))
 				}
 				one, err := s.read(w.path(i))
 				if err != nil {

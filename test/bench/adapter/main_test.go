@@ -2,7 +2,6 @@ package adapter
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/spf13/pflag"
@@ -32,8 +32,7 @@ import (
 const asAdapter = "evenkeel-adapter"
 
 func TestMain(m *testing.M) {
-	klog.InitFlags(nil)
-	_ = flag.Set("v", "0")
+	klog.SetLogger(logr.Discard()) // the control plane says much
 	if filepath.Base(os.Args[0]) == asAdapter {
 		if err := adapt(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -80,7 +79,7 @@ func newProvider(ctx context.Context, base *cmd.AdapterBase, address, config str
 	synced := pods.Informer().HasSynced
 	informers.Start(ctx.Done())
 	for !synced() {
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	b, err := board.New(board.Config{}, promv1.NewAPI(client), clock.RealClock{}, nil)
 	if err != nil {

@@ -79,7 +79,7 @@ func (f *fakePrometheus) answer(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	time.Sleep(perQuery + time.Duration(len(found))*perSeries)
+	<-time.After(perQuery + time.Duration(len(found))*perSeries)
 	now := time.Now().Unix()
 	text := fmt.Sprintf(strings.Join(found, ","), now)
 	if strings.Contains(query, "timestamp(") {

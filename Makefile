@@ -63,7 +63,8 @@ lint: ## Run golangci-lint, pinned in go.tools.mod.
 # finds its files by the path it was compiled from, which -trimpath would hide.
 .PHONY: bench
 bench: export GOFLAGS := -buildvcs=false
-bench: ## Measure; one JSON object a line. AREA=scheduler, BENCH=regexp, BENCHFLAGS=-short for less.
+bench: export BENCH_PROMETHEUS_ADAPTER := $(CURDIR)/bin/peers-adapter
+bench: $(if $(filter-out adapter,$(AREA)),,bin/peers-adapter) ## Measure; one JSON object a line. AREA=scheduler, BENCH=regexp, BENCHFLAGS=-short for less.
 	@results=$$(mktemp) && trap 'rm -f "$$results"' EXIT && \
 	{ BENCH_RESULTS="$$results" $(GO) test -p 1 -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x -timeout 2h $(BENCHFLAGS) \
 		./test/bench/$(if $(AREA),$(AREA),...) >&2; status=$$?; cat "$$results"; exit $$status; }
@@ -78,3 +79,6 @@ peers: bin/peers-scheduler ## Compare with Trimaran's plugins too, at a speed th
 # A module of its own: its Kubernetes is older than ours.
 bin/peers-scheduler: $(wildcard test/peers/*.go) test/peers/go.mod test/peers/go.sum
 	@cd test/peers && $(BUILD) -o ../../bin/peers-scheduler . 1>&2
+
+bin/peers-adapter: test/peers/adapter/go.mod test/peers/adapter/go.sum
+	@cd test/peers/adapter && $(BUILD) -o ../../../bin/peers-adapter sigs.k8s.io/prometheus-adapter/cmd/adapter 1>&2

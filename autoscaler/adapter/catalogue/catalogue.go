@@ -98,7 +98,7 @@ func (c *Catalogue) Use(sets ...*rules.Set) {
 // Index is what there is at present.
 func (c *Catalogue) Index() *Index { return c.index.Load() }
 
-// Asked tells that Prometheus has told once of the series of every rule.
+// Asked tells that Prometheus has told once of the series of every rule. Other rules do not change that.
 func (c *Catalogue) Asked() bool { return c.asked.Load() }
 
 // Run asks Prometheus at each interval, and at once when rules change, until the context ends.
@@ -130,7 +130,6 @@ func (c *Catalogue) Refresh(ctx context.Context) {
 	}
 	c.metrics.refreshed(failed, c.clock.Now())
 	c.rebuild()
-	c.asked.Store(c.asked.Load() || failed == 0)
 }
 
 // refused tells whether Prometheus answered that it will never answer this.
@@ -208,6 +207,7 @@ func (c *Catalogue) rebuild() {
 	maps.DeleteFunc(c.namers, func(rule *rules.Rule, _ *rules.Namer) bool { return !slices.Contains(all, rule) })
 	index := newIndex(found, complete)
 	c.index.Store(index)
+	c.asked.Store(c.asked.Load() || complete)
 	c.metrics.built(index)
 }
 

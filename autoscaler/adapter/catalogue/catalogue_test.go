@@ -154,8 +154,12 @@ func TestComplete(t *testing.T) {
 			c, _ := newCatalogue(t, &test.source, clocktesting.NewFakeClock(began))
 			c.Use(parse(t, both))
 			c.Refresh(t.Context())
-			if got := c.Index().Complete; got != test.want {
+			if got := c.Index().Complete; got != test.want || c.Asked() != test.want {
 				t.Errorf("got %v: %s", got, test.reason)
+			}
+			c.Use(parse(t, strings.ReplaceAll(both, "queue", "topics")))
+			if c.Index().Complete || c.Asked() != test.want {
+				t.Error("another rule's series are not known, but those before it were")
 			}
 		})
 	}

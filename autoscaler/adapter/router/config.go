@@ -13,7 +13,7 @@ import (
 type Config struct {
 	// Upstreams are asked in this order; the first that knows a metric answers.
 	Upstreams []Upstream `json:"upstreams"`
-	// Timeout is that of one question, in seconds. Default: 5, a third of the time in which an HPA reads again.
+	// TimeoutSeconds is that of one question. Default: 5, a third of the time in which an HPA reads again.
 	TimeoutSeconds int `json:"timeoutSeconds"`
 	// RefreshSeconds is how often they are asked which metrics they have. Default: 60.
 	RefreshSeconds int `json:"refreshSeconds"`
@@ -59,21 +59,27 @@ func (c *Config) Validate(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path.Child("refreshSeconds"), c.RefreshSeconds, "must be at least 1"))
 	}
 	names := map[string]bool{}
-	for i, u := range c.Upstreams {
-		at := path.Child("upstreams").Index(i)
-		if u.Name == "" {
-			errs = append(errs, field.Required(at.Child("name"), "names the server in messages and metrics"))
-		}
+	for i := range c.Upstreams {
+		u, at := &c.Upstreams[i], path.Child("upstreams").Index(i)
 		if names[u.Name] {
 			errs = append(errs, field.Duplicate(at.Child("name"), u.Name))
 		}
 		names[u.Name] = true
-		if address, err := url.Parse(u.URL); err != nil || address.Scheme != "https" || address.Host == "" {
-			errs = append(errs, field.Invalid(at.Child("url"), u.URL, "must be such as https://service.namespace.svc"))
-		}
-		if (u.CertFile == "") != (u.KeyFile == "") {
-			errs = append(errs, field.Required(at.Child("keyFile"), "certFile and keyFile go together"))
-		}
+		errs = append(errs, u.validate(at)...)
+	}
+	return errs
+}
+
+func (u *Upstream) validate(at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if u.Name == "" {
+		errs = append(errs, field.Required(at.Child("name"), "names the server in messages and metrics"))
+	}
+	if address, err := url.Parse(u.URL); err != nil || address.Scheme != "https" || address.Host == "" {
+		errs = append(errs, field.Invalid(at.Child("url"), u.URL, "must be such as https://service.namespace.svc"))
+	}
+	if (u.CertFile == "") != (u.KeyFile == "") {
+		errs = append(errs, field.Required(at.Child("keyFile"), "certFile and keyFile go together"))
 	}
 	return errs
 }

@@ -306,7 +306,7 @@ func play(t *testing.T, f *fault) {
 			d, _ := hpa.New(scaler.spec, hpa.Options{}).Scale(clk.Now(), &hpa.Reading{
 				Replicas: replicas, Running: replicas, Pods: pods, Metrics: []hpa.Metric{{Values: values, Err: err}},
 			})
-			if d.Replicas < replicas && !(gap && pods != nil && values == nil) {
+			if excused := gap && pods != nil && values == nil; d.Replicas < replicas && !excused {
 				t.Errorf("%s, %s: the HPA by %s goes down to %d (%v %v)", when, clk.Now().Sub(began), scaler.name, d.Replicas, pods, values)
 			}
 		}

@@ -96,13 +96,7 @@ func (p *Provider) GetMetricByName(
 		return nil, got.refusal(provider.NewMetricNotFoundForError(r.info.GroupResource, info.Metric, name.Name))
 	}
 	if p.shadow != nil {
-		p.shadow.Custom(p.list(r, got.measured), func(ctx context.Context, other provider.CustomMetricsProvider) (*custom_metrics.MetricValueList, error) {
-			value, err := other.GetMetricByName(ctx, name, info, selector)
-			if err != nil {
-				return nil, err
-			}
-			return &custom_metrics.MetricValueList{Items: []custom_metrics.MetricValue{*value}}, nil
-		})
+		p.shadow.Custom(p.list(r, got.measured), askByName(name, info, selector))
 	}
 	served, err := p.windows.Served(r.key(v1alpha1.ObjectMetric, name.Name))
 	if err != nil {
@@ -138,9 +132,7 @@ func (p *Provider) GetMetricBySelector(
 		return nil, got.refusal(provider.NewMetricNotFoundForSelectorError(r.info.GroupResource, info.Metric, "*", by))
 	}
 	if p.shadow != nil {
-		p.shadow.Custom(p.list(r, got.measured), func(ctx context.Context, other provider.CustomMetricsProvider) (*custom_metrics.MetricValueList, error) {
-			return other.GetMetricBySelector(ctx, namespace, by, info, selector)
-		})
+		p.shadow.Custom(p.list(r, got.measured), askBySelector(namespace, by, info, selector))
 	}
 	if err := p.hold(r, got); err != nil {
 		return nil, err
@@ -182,12 +174,10 @@ func (p *Provider) GetExternalMetric(
 	}
 	got, err := source.sheet.Read(ctx, source.row(""))
 	if err != nil {
-		return nil, p.refuseExternal(err, info.Metric)
+		return nil, refuseExternal(err, info.Metric)
 	}
 	if p.shadow != nil {
-		p.shadow.External(externalList(r, source.sheet, got, nil), func(ctx context.Context, other provider.ExternalMetricsProvider) (*external_metrics.ExternalMetricValueList, error) {
-			return other.GetExternalMetric(ctx, namespace, selector, info)
-		})
+		p.shadow.External(externalList(r, source.sheet, got, nil), askExternal(namespace, selector, info))
 	}
 	served, err := p.windows.Served(r.key(v1alpha1.ExternalMetric, ""))
 	if err != nil {
@@ -210,7 +200,7 @@ func (p *Provider) ListAllExternalMetrics() []provider.ExternalMetricInfo {
 	return list
 }
 
-func (p *Provider) refuseExternal(err error, metric string) error {
+func refuseExternal(err error, metric string) error {
 	var missing *board.Missing
 	if errors.As(err, &missing) && missing.Absent() {
 		return provider.NewMetricNotFoundError(schema.GroupResource{}, metric)

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/tsdb"
-	"k8s.io/apimachinery/pkg/api/meta"
 	kubelabels "k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -172,7 +171,7 @@ func start(t testing.TB, prometheus interface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mapper := meta.RESTMapper(rules.BuiltIn())
+	mapper := rules.BuiltIn()
 	cat, err := catalogue.New(catalogue.Config{}, prometheus, mapper, clk, nil)
 	if err != nil {
 		t.Fatal(err)

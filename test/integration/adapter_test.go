@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -61,6 +62,7 @@ func TestAdapter(t *testing.T) {
 	s.waitFor(t, "custom.metrics.k8s.io/v1beta2/namespaces/adapter/pods/*/requests")
 	t.Run("versions", s.testVersions)
 	t.Run("selectors", s.testSelectors)
+	t.Run("window", s.testWindow)
 	t.Run("autoscalers", s.testAutoscalers)
 	t.Run("reload", s.testReload)
 	t.Run("silence", s.testSilence)
@@ -105,6 +107,46 @@ func (s *adapterStage) testSelectors(t *testing.T) {
 	}
 	if got := s.status(t, "custom.metrics.k8s.io/v1beta2/namespaces/adapter/pods/*/requests?labelSelector=app%3Dnobody"); got != http.StatusNotFound {
 		t.Errorf("pods that are not there answer %d", got)
+	}
+}
+
+// testWindow has demand fall under a ScalingWindow: it is served as it was, to the pods that there are.
+func (s *adapterStage) testWindow(t *testing.T) {
+	newCRDs(t)
+	pods := s.deploy(t, "held", 2)
+	for _, pod := range pods {
+		s.requests.WithLabelValues(adapterNamespace, pod, "get").Set(50)
+	}
+	apply(t, objectOf(t, `
+apiVersion: evenkeel.dev/v1alpha1
+kind: ScalingWindow
+metadata: {namespace: adapter, name: held}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: held}
+  metric: {type: Pods, name: requests}
+  target: {averageValue: "10"}
+  maxWindow: 10m
+`))
+	const path = "custom.metrics.k8s.io/v1beta2/namespaces/adapter/pods/*/requests?labelSelector=app%3Dheld"
+	served := func(want string) {
+		t.Helper()
+		eventually(t, want+" for each pod", func(context.Context) (bool, error) { return slices.Equal(s.values(t, path), []string{want, want}), nil })
+	}
+	served("50")
+	eventually(t, "the window to hold", func(context.Context) (bool, error) {
+		for _, pod := range pods {
+			s.requests.WithLabelValues(adapterNamespace, pod, "get").Set(80)
+		}
+		return slices.Equal(s.values(t, path), []string{"80", "80"}), nil
+	})
+	for _, pod := range pods {
+		s.requests.WithLabelValues(adapterNamespace, pod, "get").Set(1)
+	}
+	for range 8 { // more than freshFor, in which nothing could fall anyway
+		time.Sleep(time.Second)
+		if got := s.values(t, path); !slices.Equal(got, []string{"80", "80"}) {
+			t.Fatalf("after demand fell %v is served, want what the window holds: 80 for each", got)
+		}
 	}
 }
 

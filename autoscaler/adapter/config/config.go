@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/presets"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/router"
 	"github.com/evenkeel/evenkeel/internal/arguments"
 )
 
@@ -45,6 +46,12 @@ type Config struct {
 	IdleAfter metav1.Duration `json:"idleAfter,omitzero"`
 	// Discovery looks for new series.
 	Discovery Discovery `json:"discovery,omitzero"`
+	// MaxRows is the most samples that the answer to one query may have. Default 100,000.
+	MaxRows int `json:"maxRows,omitempty"`
+	// Elsewhere are other metrics servers, asked for metrics that are not known here.
+	Elsewhere router.Config `json:"elsewhere,omitzero"`
+	// Shadow has values compared with those that the other servers have; nothing else comes of it.
+	Shadow *router.ShadowConfig `json:"shadow,omitempty"`
 }
 
 // Prometheus is where samples are.
@@ -58,7 +65,7 @@ type Prometheus struct {
 	// CertFile and KeyFile hold the client's certificate and key (PEM).
 	CertFile string `json:"certFile,omitempty"`
 	KeyFile  string `json:"keyFile,omitempty"`
-	// Timeout is that of one query. Default 10s.
+	// Timeout is that of one query, at most a step. Default 10s, or a step where that is shorter.
 	Timeout metav1.Duration `json:"timeout,omitzero"`
 	// Concurrency is how many queries are asked at once. Default 4.
 	Concurrency int `json:"concurrency,omitempty"`
@@ -100,12 +107,14 @@ func Parse(raw []byte) (*Config, error) {
 
 // Default fills in what is left out.
 func (c *Config) Default() {
+	if c.Step.Duration == 0 {
+		c.Step.Duration = 15 * time.Second
+	}
 	for _, d := range []struct {
 		at        *metav1.Duration
 		otherwise time.Duration
 	}{
-		{&c.Prometheus.Timeout, 10 * time.Second},
-		{&c.Step, 15 * time.Second},
+		{&c.Prometheus.Timeout, min(10*time.Second, c.Step.Duration)},
 		{&c.Delay, 3 * time.Second},
 		{&c.FreshFor, time.Minute},
 		{&c.StaleAfter, 10 * time.Minute},
@@ -122,6 +131,10 @@ func (c *Config) Default() {
 	}
 	for i := range c.Presets {
 		c.Presets[i].Default()
+	}
+	c.Elsewhere.Default()
+	if c.Shadow != nil {
+		c.Shadow.Default()
 	}
 }
 
@@ -141,7 +154,21 @@ func (c *Config) Validate() field.ErrorList {
 	for i := range c.Presets {
 		errs = append(errs, c.Presets[i].Validate(field.NewPath("presets").Index(i))...)
 	}
+	errs = append(errs, c.validateElsewhere()...)
 	return append(errs, c.validateTimes()...)
+}
+
+func (c *Config) validateElsewhere() field.ErrorList {
+	var errs field.ErrorList
+	if len(c.Elsewhere.Upstreams) > 0 {
+		errs = c.Elsewhere.Validate(field.NewPath("elsewhere"))
+	} else if c.Shadow != nil {
+		errs = append(errs, field.Required(field.NewPath("elsewhere", "upstreams"), "shadow compares with them"))
+	}
+	if c.Shadow != nil {
+		errs = append(errs, c.Shadow.Validate(field.NewPath("shadow"))...)
+	}
+	return errs
 }
 
 func (p *Prometheus) validate(path *field.Path) field.ErrorList {
@@ -161,9 +188,6 @@ func (p *Prometheus) validate(path *field.Path) field.ErrorList {
 	if p.Concurrency < 1 || p.Concurrency > 64 {
 		errs = append(errs, field.Invalid(path.Child("concurrency"), p.Concurrency, "must be from 1 to 64"))
 	}
-	if p.Timeout.Duration < 0 {
-		errs = append(errs, field.Invalid(path.Child("timeout"), p.Timeout.Duration.String(), "must be above 0"))
-	}
 	return errs
 }
 
@@ -175,6 +199,10 @@ func (c *Config) validateTimes() field.ErrorList {
 		}
 	}
 	at("step", c.Step, time.Second, "must be at least 1s")
+	at("prometheus.timeout", c.Prometheus.Timeout, time.Millisecond, "must be above 0")
+	if c.Prometheus.Timeout.Duration > c.Step.Duration {
+		errs = append(errs, field.Invalid(field.NewPath("prometheus", "timeout"), c.Prometheus.Timeout.Duration.String(), "must be at most step"))
+	}
 	at("delay", c.Delay, 0, "must not be negative")
 	at("freshFor", c.FreshFor, c.Step.Duration, "must be at least one step")
 	at("staleAfter", c.StaleAfter, c.FreshFor.Duration, "must be at least freshFor")

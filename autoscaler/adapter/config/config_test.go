@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/presets"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/router"
 )
 
 func duration(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
@@ -47,6 +48,11 @@ func TestValidate(t *testing.T) {
 		"fresh for less":   {func(c *Config) { c.FreshFor = duration(time.Second) }, "freshFor", "it would be stale before the next step"},
 		"idle":             {func(c *Config) { c.IdleAfter = duration(time.Second) }, "idleAfter", "it would be forgotten between two reads"},
 		"negative timeout": {func(c *Config) { c.Prometheus.Timeout = duration(-1) }, "prometheus.timeout", "no query would be answered"},
+		"slow timeout":     {func(c *Config) { c.Prometheus.Timeout = duration(time.Minute) }, "prometheus.timeout", "the next step would be due"},
+		"odd shadow": {
+			func(c *Config) { c.Shadow = &router.ShadowConfig{Tolerance: 2}; c.Shadow.Default() }, "shadow.tolerance", "values are never so far apart",
+		},
+		"shadow of nobody": {func(c *Config) { c.Shadow = &router.ShadowConfig{}; c.Shadow.Default() }, "elsewhere.upstreams", "there is nothing to compare with"},
 		"discovery":        {func(c *Config) { c.Discovery.MaxAge = duration(time.Second) }, "discovery.maxAge", "series would come and go"},
 	}
 	for name, test := range tests {

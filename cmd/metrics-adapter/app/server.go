@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/server/healthz"
@@ -23,6 +24,7 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/catalogue"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/config"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/objects"
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/router"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/serve"
 )
 
@@ -53,11 +55,15 @@ func (s *server) addTo(flags *pflag.FlagSet) {
 
 // adapter is what the server is made of.
 type adapter struct {
-	mapper    *dynamicmapper.RegeneratingDiscoveryRESTMapper
-	objects   *objects.Objects
-	board     *board.Board
-	catalogue *catalogue.Catalogue
-	rules     *ruleBook
+	mapper     *dynamicmapper.RegeneratingDiscoveryRESTMapper
+	objects    *objects.Objects
+	board      *board.Board
+	catalogue  *catalogue.Catalogue
+	rules      *ruleBook
+	prometheus promv1.API
+	ticks      board.Config
+	router     *router.Router // nil without other servers
+	windows    *windows
 }
 
 // run serves until the context ends. Requests under way are answered first.
@@ -81,7 +87,10 @@ func (s *server) run(ctx context.Context) error {
 	if err := a.rules.open(ctx); err != nil {
 		return err
 	}
-	p := serve.New(serve.Config{Catalogue: a.catalogue, Board: a.board, Mapper: a.mapper, Objects: a.objects})
+	p, err := a.provider(ctx, c)
+	if err != nil {
+		return err
+	}
 	s.base.WithCustomMetrics(p)
 	s.base.WithExternalMetrics(p)
 	if err := s.gate(a); err != nil {
@@ -118,7 +127,27 @@ func (s *server) build(c *config.Config) (*adapter, error) {
 		return nil, fmt.Errorf("asking the API server for its resources: %w", err)
 	}
 	a := &adapter{mapper: mapper, objects: objects.New(client, other)}
-	return a, a.addMetrics(c, legacyregistry.Registerer())
+	if err := a.addMetrics(c, legacyregistry.Registerer()); err != nil {
+		return nil, err
+	}
+	a.windows, err = newWindows(a, c, rest, client)
+	return a, err
+}
+
+// provider answers reads from the parts.
+func (a *adapter) provider(ctx context.Context, c *config.Config) (*serve.Provider, error) {
+	parts := serve.Config{Catalogue: a.catalogue, Board: a.board, Mapper: a.mapper, Objects: a.objects, Windows: a.windows.held}
+	if a.router != nil {
+		parts.Elsewhere = a.router
+	}
+	if c.Shadow != nil {
+		shadow, err := router.NewShadow(ctx, *c.Shadow, a.router, clock.RealClock{}, legacyregistry.Registerer())
+		if err != nil {
+			return nil, err
+		}
+		parts.Shadow = shadow
+	}
+	return serve.New(parts), nil
 }
 
 // addMetrics makes the parts that ask Prometheus.
@@ -128,10 +157,12 @@ func (a *adapter) addMetrics(c *config.Config, r prometheus.Registerer) error {
 		return err
 	}
 	clk := clock.RealClock{}
-	a.board, err = board.New(board.Config{
+	a.prometheus, a.ticks = prom, board.Config{
 		Step: c.Step.Duration, Delay: c.Delay.Duration, Fresh: c.FreshFor.Duration, Stale: c.StaleAfter.Duration,
-		Idle: c.IdleAfter.Duration, Timeout: c.Prometheus.Timeout.Duration, Concurrency: c.Prometheus.Concurrency,
-	}, prom, clk, r)
+		Idle: c.IdleAfter.Duration, Timeout: c.Prometheus.Timeout.Duration, Concurrency: c.Prometheus.Concurrency, MaxRows: c.MaxRows,
+	}
+	a.ticks.Default()
+	a.board, err = board.New(a.ticks, prom, clk, r)
 	if err != nil {
 		return err
 	}
@@ -140,6 +171,11 @@ func (a *adapter) addMetrics(c *config.Config, r prometheus.Registerer) error {
 	}, prom, a.mapper, clk, r)
 	if err != nil {
 		return err
+	}
+	if len(c.Elsewhere.Upstreams) > 0 {
+		if a.router, err = router.New(c.Elsewhere, clk, r); err != nil {
+			return err
+		}
 	}
 	a.rules, err = newRuleBook(c, a.catalogue.Use, clk, r)
 	return err
@@ -159,7 +195,8 @@ func (s *server) gate(a *adapter) error {
 			return nil
 		})
 	}
-	err = made.GenericAPIServer.AddReadyzChecks(ready("pods", a.objects.HasSynced), ready("series", a.catalogue.Asked))
+	err = made.GenericAPIServer.AddReadyzChecks(ready("pods", a.objects.HasSynced), ready("series", a.catalogue.Asked),
+		ready("windows", func() bool { return a.windows.held.Ready() == nil }))
 	if err != nil {
 		return fmt.Errorf("adding readiness checks: %w", err)
 	}
@@ -170,6 +207,10 @@ func (a *adapter) start(ctx context.Context) {
 	a.mapper.RunUntil(ctx.Done())
 	a.objects.Start(ctx)
 	go a.catalogue.Run(ctx)
+	a.windows.start(ctx)
+	if a.router != nil {
+		go a.router.Run(ctx)
+	}
 	go a.board.Run(ctx)
 	go a.rules.follow(ctx)
 }

@@ -142,12 +142,13 @@ spec:
 	for _, pod := range pods {
 		s.requests.WithLabelValues(adapterNamespace, pod, "get").Set(1)
 	}
-	for range 8 { // more than freshFor, in which nothing could fall anyway
-		time.Sleep(time.Second)
+	fell := time.Now()
+	eventually(t, "more than freshFor, in which nothing could fall anyway", func(context.Context) (bool, error) {
 		if got := s.values(t, path); !slices.Equal(got, []string{"80", "80"}) {
-			t.Fatalf("after demand fell %v is served, want what the window holds: 80 for each", got)
+			return false, fmt.Errorf("after demand fell %v is served, want what the window holds: 80 for each", got)
 		}
-	}
+		return time.Since(fell) > 8*time.Second, nil
+	})
 }
 
 // testAutoscalers has one HPA for each kind of metric and target.

@@ -21,7 +21,6 @@ import (
 
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/config"
-	"github.com/evenkeel/evenkeel/plugins/realload/formula"
 	"github.com/evenkeel/evenkeel/plugins/realload/load"
 )
 
@@ -167,12 +166,12 @@ func (p *Plugin) Score(_ context.Context, state fwk.CycleState, pod *v1.Pod, inf
 // ScoreExtensions implements fwk.ScorePlugin.
 func (p *Plugin) ScoreExtensions() fwk.ScoreExtensions { return p }
 
-// NormalizeScore implements fwk.ScoreExtensions: it stretches raw scores so that
-// the candidates can be told apart (see formula.Stretch). A raw score depends on one node
+// NormalizeScore implements fwk.ScoreExtensions: it ranks raw scores below the best
+// of the candidates (see formula.Rank and formula.Stretch). A raw score depends on one node
 // alone and the normalised ones on nothing but the raw ones, so that it is sound
 // for batching to keep raw scores and normalise them anew with one of them redone.
 func (p *Plugin) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *v1.Pod, scores fwk.NodeScoreList) *fwk.Status {
-	if p.policy.Trimaran() || len(scores) == 0 {
+	if len(scores) == 0 {
 		return nil
 	}
 	best, worst := scores[0].Score, scores[0].Score
@@ -180,7 +179,7 @@ func (p *Plugin) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *v1.Pod, 
 		best, worst = max(best, scores[i].Score), min(worst, scores[i].Score)
 	}
 	for i := range scores {
-		scores[i].Score = formula.Stretch(scores[i].Score, best, worst)
+		scores[i].Score = p.policy.Rank(scores[i].Score, best, worst)
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (c *cluster) scriptedWhy(d *datadriven.TestData) string {
 	list := names(d)
 	e := c.plugin.Explain(task(list[0], arg(d, "cpu", ""), arg(d, "memory", "")), list[1])
 	var b strings.Builder
-	fmt.Fprintf(&b, "score %d, load %.2f, refused: %q\n", e.Score, e.Load, e.Refused)
+	fmt.Fprintf(&b, "score %d, load %.2f, room %.1f, refused: %q\n", e.Score, e.Load, e.Room, e.Refused)
 	for _, x := range e.Dimensions {
 		if x.Capacity > 0 {
 			fmt.Fprintf(&b, "%s: believed %.4g of %.4g with confidence %.2f, pod %.4g from %s\n",

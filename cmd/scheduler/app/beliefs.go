@@ -62,6 +62,7 @@ func beliefOf(d *load.DimensionExplanation) explain.Belief {
 		Pod:        d.Pod,
 		PodFrom:    d.PodFrom,
 		Worst:      d.Load,
+		Room:       d.Room,
 		Hot:        d.Hot,
 	}
 	if age, err := time.ParseDuration(d.Age); err == nil && d.Measured != nil {

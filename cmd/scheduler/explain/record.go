@@ -82,6 +82,9 @@ type Belief struct {
 	// Worst is the share of Capacity that the node was reckoned to reach at its
 	// worst moments with the pod on it.
 	Worst float64 `json:"worst"`
+	// Room is by how many deviations that load stays below the line at which the
+	// node is hot for pods of this one's tier.
+	Room float64 `json:"room"`
 	// Hot says that the dimension kept pods of this one's tier away.
 	Hot bool `json:"hot,omitempty"`
 }

@@ -94,7 +94,7 @@ func (t *table) scores(r *Record) {
 }
 
 func (t *table) beliefs(r *Record) {
-	rows := []string{"  NODE\tLOAD\tMEASURED\tAGE\tTRUST\tBELIEVED\tOF\tPOD ADDS\tBY ITS\tAT WORST"}
+	rows := []string{"  NODE\tLOAD\tMEASURED\tAGE\tTRUST\tBELIEVED\tOF\tPOD ADDS\tBY ITS\tAT WORST\tROOM"}
 	for i := range r.Candidates {
 		candidate := &r.Candidates[i]
 		for _, belief := range candidate.Beliefs {
@@ -111,16 +111,16 @@ func (b *Belief) cells() []string {
 	if b.AgeSeconds >= 0 {
 		measured, old = quantity(b.Measured, b.Unit), age(b.AgeSeconds)
 	}
-	capacity, worst := "unknown", "-"
+	capacity, worst, room := "unknown", "-", "-"
 	if b.Capacity > 0 {
-		capacity, worst = quantity(b.Capacity, b.Unit), percent(b.Worst)
+		capacity, worst, room = quantity(b.Capacity, b.Unit), percent(b.Worst), fmt.Sprintf("%.1fσ", b.Room)
 	}
 	if b.Hot {
 		worst += " hot"
 	}
 	return []string{
 		b.Dimension, measured, old, percent(b.Trust), quantity(b.Believed, b.Unit), capacity,
-		quantity(b.Pod, b.Unit), b.PodFrom, worst,
+		quantity(b.Pod, b.Unit), b.PodFrom, worst, room,
 	}
 }
 

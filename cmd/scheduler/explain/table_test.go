@@ -28,11 +28,11 @@ func TestWriteTable(t *testing.T) {
 						Beliefs: []Belief{
 							{
 								Dimension: "cpu", Unit: "cores", Measured: 1.25, AgeSeconds: 12, Trust: 1, Believed: 1.5, Capacity: 8,
-								Pod: 0.25, PodFrom: "workload", Worst: 0.31,
+								Pod: 0.25, PodFrom: "workload", Worst: 0.31, Room: 6.04,
 							},
 							{
 								Dimension: "memory", Unit: "B", Measured: 3 << 30, AgeSeconds: 200, Trust: 0.4, Believed: 4 << 30, Capacity: 32 << 30,
-								Pod: 200 << 20, PodFrom: "requests", Worst: 0.2,
+								Pod: 200 << 20, PodFrom: "requests", Worst: 0.2, Room: 63,
 							},
 						},
 					},
@@ -40,7 +40,7 @@ func TestWriteTable(t *testing.T) {
 						Node: "node-bb", Total: 88, Scores: []Score{{"RealLoad", 80}, {"NodeResourcesFit", 8}},
 						Beliefs: []Belief{
 							{Dimension: "network", Unit: "B/s", AgeSeconds: -1, Believed: 512, PodFrom: "none"},
-							{Dimension: "cpu", Unit: "cores", AgeSeconds: -1, Believed: 7.5, Capacity: 8, PodFrom: "own", Worst: 0.95, Hot: true},
+							{Dimension: "cpu", Unit: "cores", AgeSeconds: -1, Believed: 7.5, Capacity: 8, PodFrom: "own", Worst: 0.95, Room: -1.25, Hot: true},
 						},
 					},
 				},
@@ -58,11 +58,11 @@ Of 40 nodes 40 were looked at and 37 fit.
 * node-a      912    500       412
   node-bb     88     80        8
 
-  NODE     LOAD     MEASURED    AGE    TRUST  BELIEVED    OF          POD ADDS    BY ITS    AT WORST
-* node-a   cpu      1.25 cores  12s    100%   1.50 cores  8.00 cores  0.25 cores  workload  31%
-* node-a   memory   3.0 GiB     3m20s  40%    4.0 GiB     32.0 GiB    200.0 MiB   requests  20%
-  node-bb  network  never       -      0%     512.0 B/s   unknown     0.0 B/s     none      -
-  node-bb  cpu      never       -      0%     7.50 cores  8.00 cores  0.00 cores  own       95% hot
+  NODE     LOAD     MEASURED    AGE    TRUST  BELIEVED    OF          POD ADDS    BY ITS    AT WORST  ROOM
+* node-a   cpu      1.25 cores  12s    100%   1.50 cores  8.00 cores  0.25 cores  workload  31%       6.0σ
+* node-a   memory   3.0 GiB     3m20s  40%    4.0 GiB     32.0 GiB    200.0 MiB   requests  20%       63.0σ
+  node-bb  network  never       -      0%     512.0 B/s   unknown     0.0 B/s     none      -         -
+  node-bb  cpu      never       -      0%     7.50 cores  8.00 cores  0.00 cores  own       95% hot   -1.2σ
 
   FILTERED OUT  PLUGIN           REASON             FOR EXAMPLE
   2             RealLoad         node is hot        node-x node-y

@@ -33,8 +33,9 @@ type Args struct {
 	Mode string `json:"mode,omitempty"`
 	// Target is the load that pack fills nodes to, in per cent. Default 60.
 	Target int64 `json:"target,omitempty"`
-	// RiskFactor is z in µ + z·σ: how many deviations above the mean a node's
-	// load is taken to be. Default 1.5.
+	// RiskFactor is z in µ + z·σ: how many deviations above the mean pack takes a
+	// node's load to be, and explanations tell it to be at its worst. Spread takes
+	// the node whose load is the most deviations away. Default 1.5.
 	RiskFactor *float64 `json:"riskFactor,omitempty"`
 
 	// Warmup is how long a pod must have run before its own usage is believed

@@ -41,6 +41,9 @@ type Tally struct {
 	Predicted, PredictedVariance int64 // Σ of what each is believed to use
 	Young, YoungVariance         int64 // the part of it that the measurement has not seen
 	Inside                       int64 // what the measurement has seen of them
+	// ShownVariance is the part of PredictedVariance that pods were seen to have,
+	// or others of their workloads: not what is guessed from requests.
+	ShownVariance int64
 }
 
 // Believe weighs what was measured against what the pods foretell:
@@ -49,9 +52,13 @@ type Tally struct {
 //	predicted = Σ pods + c·(node's mean − what it has seen of the pods)
 //	mean      = c·measured + (1−c)·predicted
 //
-// and likewise the variance. The rest of the node's mean is the system's own
-// share; with c = 0 nothing of an old measurement is left, so that it can call
-// no node hot, and no node idle while pods are on it.
+// The rest of the node's mean is the system's own share; with c = 0 nothing of an
+// old measurement is left, so that it can call no node hot, and no node idle while
+// pods are on it.
+//
+// The variance is likewise blended, the measured one being not less than what the
+// pods have shown: a node's few minutes tell less of what is to come than the hours
+// and days of its pods.
 func Believe(m Measurement, t Tally) (mean, variance, floor int64) {
 	rest := max(0, m.Mean-t.Inside) * m.Confidence / Thousand
 	predicted := t.Predicted + rest
@@ -61,7 +68,7 @@ func Believe(m Measurement, t Tally) (mean, variance, floor int64) {
 	measured := max(0, m.Mean+t.Young)
 	measuredVariance := t.PredictedVariance
 	if m.HasSpread {
-		measuredVariance = m.Variance + t.YoungVariance
+		measuredVariance = max(m.Variance+t.YoungVariance, t.ShownVariance)
 	}
 	mean = Blend(measured, predicted, m.Confidence)
 	variance = Blend(measuredVariance, t.PredictedVariance, m.Confidence)
@@ -183,18 +190,49 @@ func Gauge(d int, u *[usage.Statistics]usage.Sample) (mean, spread int64, ok boo
 	return mean, spread, true
 }
 
-// Witness is what count pods used and requested together.
+// Witness is what count pods used and requested together, in one dimension.
 type Witness struct {
 	Used, Requested int64
-	Count           int
+	// Squares is Σ (used² + deviation²) / requested, which no int64 is sure to hold.
+	Squares float64
+	Count   int
 }
+
+// Add has a pod testify that requested so much, which must not be 0, and used that.
+func (w *Witness) Add(used, deviation, requested int64) {
+	w.Used, w.Requested, w.Count = w.Used+used, w.Requested+requested, w.Count+1
+	w.Squares += float64(used*used+deviation*deviation) / float64(requested)
+}
+
+// What is learned of requests is learned from that many witnesses at least, and is
+// at most that many per mille of a request.
+const (
+	enoughWitnesses = 10
+	mostLearned     = 2 * Thousand
+)
 
 // LearnRatio returns what pods use of what they request, per mille, if the
 // witnesses are enough to tell.
 func LearnRatio(w Witness, otherwise int64) int64 {
-	const enough, least, most = 10, 20, 2 * Thousand
-	if w.Count < enough || w.Requested == 0 {
+	const least = 20
+	if w.Count < enoughWitnesses || w.Requested == 0 {
 		return otherwise
 	}
-	return min(max(w.Used*Thousand/w.Requested, least), most)
+	return min(max(w.Used*Thousand/w.Requested, least), mostLearned)
+}
+
+// LearnSpread returns the deviation of what a pod uses, per mille of its request,
+// if the witnesses are enough to tell: how much they vary, and how much they differ
+// from each other, weighted by request,
+//
+//	√(Σ (used² + deviation²)/requested / Σ requested − (Σ used / Σ requested)²)
+//
+// 0 is an answer: memory may be used just as it is requested.
+func LearnSpread(w Witness, otherwise int64) int64 {
+	if w.Count < enoughWitnesses || w.Requested == 0 {
+		return otherwise
+	}
+	ratio := float64(w.Used) / float64(w.Requested)
+	variance := w.Squares/float64(w.Requested) - float64(ratio*ratio) // converted, so that no machine fuses it
+	return min(int64(math.Round(math.Sqrt(max(variance, 0))*Thousand)), mostLearned)
 }

@@ -156,6 +156,18 @@ func TestBelieve(t *testing.T) {
 			t:      Tally{Predicted: 1000, PredictedVariance: 25, Inside: 1000},
 			Mean:   1000, Variance: 25,
 		},
+		"calmer than its pods": {
+			reason: "a few calm minutes do not make calm pods of wild ones",
+			m:      Measurement{Mean: 3000, Variance: 400, HasSpread: true, At: 1, Confidence: 1000},
+			t:      Tally{Predicted: 3000, PredictedVariance: 12_000, ShownVariance: 10_000, Inside: 3000},
+			Mean:   3000, Variance: 10_000,
+		},
+		"calmer than its pods' requests": {
+			reason: "what is guessed of pods does not make a calm node wild",
+			m:      Measurement{Mean: 3000, Variance: 400, HasSpread: true, At: 1, Confidence: 1000},
+			t:      Tally{Predicted: 3000, PredictedVariance: 12_000, Inside: 3000},
+			Mean:   3000, Variance: 400,
+		},
 		"half believed": {
 			reason: "0.5·3000 + 0.5·(1000 + 0.5·(3000−800))",
 			m:      Measurement{Mean: 3000, Variance: 400, HasSpread: true, At: 1, Confidence: 500},
@@ -202,15 +214,22 @@ func TestBelieveIsTheFormula(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	for range 20_000 {
 		m := Measurement{Mean: r.Int64N(1 << 20), Variance: r.Int64N(1 << 30), HasSpread: r.IntN(2) == 0, At: 1, Confidence: r.Int64N(1001)}
-		y := Tally{Predicted: r.Int64N(1 << 20), PredictedVariance: r.Int64N(1 << 30)}
+		y := Tally{Predicted: r.Int64N(1 << 20), PredictedVariance: r.Int64N(1 << 30), YoungVariance: r.Int64N(1 << 29), ShownVariance: r.Int64N(1 << 31)}
 		y.Young, y.Inside = r.Int64N(1<<20)-1<<19, r.Int64N(1<<20)
 		mean, variance, floor := Believe(m, y)
 		want := dumbBelieve(float64(m.Mean), float64(y.Inside), float64(y.Young), float64(y.Predicted), float64(m.Confidence)/Thousand)
 		if math.Abs(float64(mean)-want) > 2 {
 			t.Fatalf("got %d, by the formula %v\n%+v\n%+v", mean, want, m, y)
 		}
-		if mean < 0 || variance < 0 || floor < 0 {
-			t.Fatalf("negative belief %d, %d, %d of %+v and %+v", mean, variance, floor, m, y)
+		c, wantVariance := float64(m.Confidence)/Thousand, float64(y.PredictedVariance)
+		if m.HasSpread {
+			wantVariance = (1-c)*wantVariance + c*math.Max(float64(m.Variance+y.YoungVariance), float64(y.ShownVariance))
+		}
+		if math.Abs(float64(variance)-wantVariance) > 2 {
+			t.Fatalf("got the variance %d, by the formula %v\n%+v\n%+v", variance, wantVariance, m, y)
+		}
+		if mean < 0 || floor < 0 {
+			t.Fatalf("negative belief %d, %d of %+v and %+v", mean, floor, m, y)
 		}
 	}
 }
@@ -304,6 +323,69 @@ func TestLearnRatio(t *testing.T) {
 				t.Errorf("got %d, want %d", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestLearnSpread(t *testing.T) {
+	type pod struct{ used, deviation, requested int64 }
+	same := func(n int, p pod) (out []pod) {
+		for range n {
+			out = append(out, p)
+		}
+		return out
+	}
+	const unknown = -1
+	tests := map[string]struct {
+		reason string
+		pods   []pod
+		want   int64
+	}{
+		"nobody":          {"nothing to learn from", nil, unknown},
+		"too few":         {"nine are too few", same(9, pod{500, 100, 1000}), unknown},
+		"as requested":    {"0 is an answer", same(10, pod{1000, 0, 1000}), 0},
+		"each varies":     {"alike, and each 100 up and down", same(10, pod{500, 100, 1000}), 100},
+		"they differ":     {"half use nothing, half all", append(same(5, pod{0, 0, 1000}), same(5, pod{1000, 0, 1000})...), 500},
+		"both":            {"√(0.5² + 0.2²)", append(same(5, pod{0, 200, 1000}), same(5, pod{1000, 200, 1000})...), 539},
+		"large ones most": {"one pod of 91 requests the most: √(0.9 − 0.81)", append(same(90, pod{0, 0, 1}), same(1, pod{810, 0, 810})...), 300},
+		"beyond belief":   {"at most twice the request", same(10, pod{9000, 9000, 1000}), 2000},
+		"beyond measure":  {"the sum must not turn over", same(3000, pod{MaxUnits, MaxUnits, 1}), 2000},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			var w Witness
+			for _, p := range tc.pods {
+				w.Add(p.used, p.deviation, p.requested)
+			}
+			if got := LearnSpread(w, unknown); got != tc.want {
+				t.Errorf("%s: got %d, want %d", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
+// TestLearnSpreadIsTheFormula has the twin go through the pods twice: for the mean,
+// and for how far each is from it.
+func TestLearnSpreadIsTheFormula(t *testing.T) {
+	r := rand.New(rand.NewPCG(31, 32))
+	for range 500 {
+		var w Witness
+		var used, deviation, requested []float64
+		sum, weight := 0.0, 0.0
+		for range 10 + r.IntN(50) {
+			q := 100 + r.Int64N(1<<20)
+			u, s := r.Int64N(q), r.Int64N(q)
+			w.Add(u, s, q)
+			used, deviation, requested = append(used, float64(u)), append(deviation, float64(s)), append(requested, float64(q))
+			sum, weight = sum+float64(u), weight+float64(q)
+		}
+		variance := 0.0
+		for i, q := range requested {
+			distance := used[i]/q - sum/weight
+			variance += q / weight * (distance*distance + deviation[i]/q*deviation[i]/q)
+		}
+		if got, want := float64(LearnSpread(w, 0)), math.Sqrt(variance)*Thousand; math.Abs(got-want) > 2 {
+			t.Fatalf("spread is %v, by the formula %v", got, want)
+		}
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 // capacity.
 const (
 	Whole = 10_000
-	// MaxLoad is where raw scores end: a node at ten times its capacity and one
-	// at eleven times are equally bad.
+	// MaxLoad is where loads end: a node at ten times its capacity and one at
+	// eleven times are equally bad.
 	MaxLoad = 10 * Whole
 	// Thousand is 1 for factors and confidences, which are integers per mille.
 	Thousand = 1000
@@ -62,9 +62,6 @@ func Load(b *Belief, d *Demand, z int64) int64 {
 	}
 	return highest
 }
-
-// SpreadScore prefers the least loaded. Overloaded nodes still differ.
-func SpreadScore(load int64) int64 { return MaxLoad - min(load, MaxLoad) }
 
 // PackScore rises to the target and falls to 0 at a full node:
 // P ≤ T: (100−T)·P/T + T; T < P ≤ 100: T·(100−P)/(100−T); above: 0.

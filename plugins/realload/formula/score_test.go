@@ -60,11 +60,11 @@ func TestLoadIsTheFormula(t *testing.T) {
 	}
 }
 
-func TestMoreLoadNeverScoresHigher(t *testing.T) {
+func TestMoreIsNeverLessLoad(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {
 		b, d := randomBelief(r), randomDemand(r)
-		before := SpreadScore(Load(&b, &d, 1500))
+		before := Load(&b, &d, 1500)
 		dim, more := r.IntN(usage.Dimensions), r.Int64N(1<<20)
 		switch r.IntN(4) {
 		case 0:
@@ -76,8 +76,8 @@ func TestMoreLoadNeverScoresHigher(t *testing.T) {
 		default:
 			d.Mean[dim] += more
 		}
-		if after := SpreadScore(Load(&b, &d, 1500)); after > before {
-			t.Fatalf("score rose from %d to %d with more load in dimension %d", before, after, dim)
+		if after := Load(&b, &d, 1500); after < before {
+			t.Fatalf("load fell from %d to %d with more load in dimension %d", before, after, dim)
 		}
 	}
 }
@@ -281,9 +281,6 @@ func FuzzLoad(f *testing.F) {
 		got := Load(&b, &d, max(0, z)%(10*Thousand))
 		if got < 0 || got > MaxLoad {
 			t.Errorf("load %d is out of range", got)
-		}
-		if s := SpreadScore(got); s < 0 || s > MaxLoad {
-			t.Errorf("score %d is out of range", s)
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (c *census) own(i int, snapshot *usage.Snapshot) (own *usage.Usage) {
 // what each pod contributes to it. What was hot in prev takes more to be cool.
 func build(p *Policy, snapshot *usage.Snapshot, nodes []*v1.Node, c *census, prev *View, now int64) *View {
 	v := emptyView(p, snapshot, now)
-	v.ratio = ratioOf(v, c)
+	v.learn(c)
 	v.index = make(map[string]int32, len(nodes))
 	states := make([]node, len(nodes))
 	for i, from := range nodes {
@@ -136,35 +136,36 @@ func (n *node) learnCapacity(known *usage.Node) {
 	}
 }
 
-// ratioOf learns what pods use of what they request from the pods that were
-// measured, else, as from a source that knows nodes only, from the nodes.
-func ratioOf(v *View, c *census) [2]int64 {
+// learn learns what pods use of what they request, and how that varies, from the
+// pods that were measured, else, as from a source that knows nodes only, from the
+// nodes, which do not tell how pods vary.
+func (v *View) learn(c *census) {
 	const unknown = 0 // a ratio never is
-	ratio := v.factor
-	for d, w := range podRatios(v, c) {
+	for d, w := range podsTestify(v, c) {
 		learned := formula.LearnRatio(w, unknown)
 		if learned == unknown {
-			learned = formula.LearnRatio(nodeRatio(v, c.pods, d), ratio[d])
+			learned = formula.LearnRatio(nodeRatio(v, c.pods, d), v.ratio[d])
 		}
-		ratio[d] = learned
+		v.ratio[d] = learned
+		if !v.Trimaran() {
+			v.spread[d] = formula.LearnSpread(w, v.spread[d])
+		}
 	}
-	return ratio
 }
 
-// podRatios has the pods that were measured for witnesses.
-func podRatios(v *View, c *census) (all [2]formula.Witness) {
+// podsTestify has the pods that were measured for witnesses.
+func podsTestify(v *View, c *census) (all [2]formula.Witness) {
 	for i, e := range c.pods {
 		if e == nil || e.end != 0 {
 			continue
 		}
 		own := c.own(i, v.snapshot)
 		for d := range all {
-			if own == nil || !e.Requested[d] {
+			if e.Request[d] == 0 {
 				continue
 			}
-			if used, ok := v.trusted(d, own, e.start); ok {
-				w := &all[d]
-				w.Used, w.Requested, w.Count = w.Used+used, w.Requested+e.Request[d], w.Count+1
+			if used, spread, trust := v.gauge(d, own, e.start); trust == formula.Thousand {
+				all[d].Add(used, spread, e.Request[d])
 			}
 		}
 	}

@@ -81,17 +81,16 @@ func (c *Case) imagine(info fwk.NodeInfo) formula.Belief {
 	has, used := info.GetAllocatable(), info.GetNonZeroRequested()
 	b := formula.Belief{Capacity: c.capacity}
 	b.Capacity[usage.CPU], b.Capacity[usage.Memory] = has.GetMilliCPU(), has.GetMemory()>>20
-	b.Mean[usage.CPU] = used.GetMilliCPU() * c.ratio[usage.CPU] / formula.Thousand
-	b.Mean[usage.Memory] = (used.GetMemory() >> 20) * c.ratio[usage.Memory] / formula.Thousand
-	for d := range c.ratio {
-		spread := b.Mean[d] / formula.UnknownSpread
+	for d, request := range [...]int64{usage.CPU: used.GetMilliCPU(), usage.Memory: used.GetMemory() >> 20} {
+		b.Mean[d] = request * c.ratio[d] / formula.Thousand
+		spread := c.vary(d, request, b.Mean[d])
 		b.Variance[d] = spread * spread / int64(max(1, len(info.GetPods())))
 	}
 	return b
 }
 
 // Score is the raw score of a node for the pod: 0..100 in Trimaran's modes, else
-// to be put through Stretch.
+// to be put through Rank.
 func (c *Case) Score(info fwk.NodeInfo) int64 {
 	if n := c.node(info.Node().Name); n != nil {
 		return c.score(&n.Belief, n.machine)
@@ -113,8 +112,16 @@ func (c *Case) score(b *formula.Belief, machine int64) int64 {
 	case config.ModeLoadVariationRiskBalancing:
 		return c.variationRisk(b)
 	default:
-		return formula.SpreadScore(formula.Load(b, d, c.z))
+		return formula.SpreadScore(formula.Room(b, d, c.limits()))
 	}
+}
+
+// limits are the loads above which a node is hot for the pod; 0: none.
+func (c *Case) limits() *formula.Vector {
+	if c.tier < 0 {
+		return &formula.Vector{}
+	}
+	return &c.tiers[c.tier].Hot
 }
 
 // variationRisk is the worse of CPU and memory.

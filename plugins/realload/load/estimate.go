@@ -36,6 +36,20 @@ type estimator struct {
 	// ratio is what pods use of what they request, per mille: as measured in
 	// the cluster, else the policy's factor.
 	ratio [2]int64
+	// spread is how what pods use varies, per mille of what they request: as
+	// measured in the cluster, else unknownSpread.
+	spread [2]int64
+}
+
+// unknownSpread marks a spread that the cluster did not show: 0 is one.
+const unknownSpread = -1
+
+// vary returns the deviation of pods that request so much and use that on average.
+func (e *estimator) vary(d int, request, mean int64) int64 {
+	if e.spread[d] == unknownSpread {
+		return mean / formula.UnknownSpread
+	}
+	return request * e.spread[d] / formula.Thousand
 }
 
 // estimate tells what a pod that has been running since start (0: not yet), and
@@ -99,11 +113,11 @@ func (e *estimator) learned(d int, s *subject.Subject, workload *usage.Usage) (m
 	if d >= len(s.Request) {
 		return 0, 0, originNone
 	}
-	mean, from = e.fallback[d], originDefault
-	if s.Requested[d] {
-		mean, from = max(1, s.Request[d]*e.ratio[d]/formula.Thousand), originRequests
+	if !s.Requested[d] {
+		return e.fallback[d], e.fallback[d] / formula.UnknownSpread, originDefault
 	}
-	return mean, mean / formula.UnknownSpread, from
+	mean = max(1, s.Request[d]*e.ratio[d]/formula.Thousand)
+	return mean, e.vary(d, s.Request[d], mean), originRequests
 }
 
 // trimaran estimates as its plugins do: from the specification alone.

@@ -120,20 +120,37 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-// TestClusterTeachesRatio has twelve pods that use a fifth of their requests, and
-// one of which nothing is known: it is believed to do as the others do.
-func TestClusterTeachesRatio(t *testing.T) {
+// TestClusterTeaches has twelve pods that use a fifth of their requests, and one of
+// which nothing is known: it is believed to do, and to vary, as the others do.
+func TestClusterTeaches(t *testing.T) {
 	tests := map[string]struct {
 		reason string
 		know   func(b *usage.Builder, name, node string)
+		spread int64 // of a request of two cores
 	}{
 		"by pods": {
 			"the pods were measured",
+			func(b *usage.Builder, name, _ string) {
+				b.Pod("other", name, usage.CPU, usage.Mean, 0.2, noon).Pod("other", name, usage.CPU, usage.Deviation, 0.05, noon)
+			},
+			100,
+		},
+		"by pods of unknown spread": {
+			"each is taken to vary by half of what it uses",
 			func(b *usage.Builder, name, _ string) { b.Pod("other", name, usage.CPU, usage.Mean, 0.2, noon) },
+			200,
+		},
+		"by pods that do not vary": {
+			"all alike, and none moves: so will the next",
+			func(b *usage.Builder, name, _ string) {
+				b.Pod("other", name, usage.CPU, usage.Mean, 0.2, noon).Pod("other", name, usage.CPU, usage.Deviation, 0, noon)
+			},
+			0,
 		},
 		"by nodes": {
 			"only the nodes were measured",
 			func(b *usage.Builder, _, node string) { b.Node(node, usage.CPU, usage.Mean, 0.8, noon) },
+			200, // which do not tell how pods vary
 		},
 	}
 	for name, tc := range tests {
@@ -148,8 +165,10 @@ func TestClusterTeachesRatio(t *testing.T) {
 				tc.know(b, pod.Name, node)
 			}
 			v := l.Rebuild(nodesOf(3, 8, 16), b.Build(), noon.UnixMilli())
-			if got, want := v.Case(task("new", "", "2", "")).estimate.Mean[usage.CPU], int64(400); got != want {
-				t.Errorf("%s: a request of 2 cores is taken for %d, want %d", tc.reason, got, want)
+			got := v.Case(task("new", "", "2", "")).estimate
+			if got.Mean[usage.CPU] != 400 || got.Variance[usage.CPU] != tc.spread*tc.spread {
+				t.Errorf("%s: a request of 2 cores is taken for %d, give or take √%d, want 400 and %d",
+					tc.reason, got.Mean[usage.CPU], got.Variance[usage.CPU], tc.spread)
 			}
 		})
 	}

@@ -22,6 +22,9 @@ type Explanation struct {
 	Score int64 `json:"score"`
 	// Load is the share that the highest dimension is reckoned to reach, pod included.
 	Load float64 `json:"load"`
+	// Room is by how many deviations the load stays below the line at which the node
+	// is hot for the pod, in the dimension that has the least; see formula.Margin.
+	Room float64 `json:"room"`
 	Tier string  `json:"tier,omitempty"`
 	// Refused is why Filter would refuse the node, if it would.
 	Refused    string                 `json:"refused,omitempty"`
@@ -45,8 +48,11 @@ type DimensionExplanation struct {
 	Floor    float64 `json:"floor,omitempty"`
 	// Capacity is 0 where it is not known: the dimension is then not judged.
 	Capacity float64 `json:"capacity"`
-	Load     float64 `json:"load"`
-	Hot      bool    `json:"hot"`
+	// Load is the share of capacity that it is reckoned to reach at its worst
+	// moments, Room its deviations of room: both with the pod.
+	Load float64 `json:"load"`
+	Room float64 `json:"room"`
+	Hot  bool    `json:"hot"`
 	// Pod is what the pod is believed to use, and where that is from: own,
 	// workload, requests, default or none.
 	Pod       float64 `json:"pod"`
@@ -67,6 +73,7 @@ func (c *Case) Explain(name string) Explanation {
 	d := &c.estimate.Demand
 	out.Known = true
 	out.Load = share(formula.Load(&n.Belief, d, c.z), formula.Whole)
+	out.Room = share(formula.Room(&n.Belief, d, c.limits()), formula.Thousand)
 	out.Score = absolute(c.View, c.score(&n.Belief, n.machine))
 	if verdict := c.Judge(name); !verdict.OK() {
 		out.Refused = verdict.String()
@@ -98,6 +105,7 @@ func (c *Case) explain(n *node, dim int) DimensionExplanation {
 	}
 	if n.Capacity[dim] > 0 {
 		out.Load = share(formula.Worst(&n.Belief, &c.estimate.Demand, dim, c.z), n.Capacity[dim])
+		out.Room = share(formula.Margin(&n.Belief, &c.estimate.Demand, dim, c.limits()[dim]), formula.Thousand)
 	}
 	return out
 }
@@ -106,7 +114,7 @@ func (c *Case) explain(n *node, dim int) DimensionExplanation {
 func absolute(v *View, raw int64) int64 {
 	switch v.mode {
 	case config.ModeSpread:
-		return max(0, raw-(formula.MaxLoad-formula.Whole)) * 100 / formula.Whole
+		return max(0, raw) * 100 / (2 * formula.Sure * formula.Thousand)
 	case config.ModePack:
 		return raw * 100 / formula.Whole
 	default:

@@ -136,3 +136,16 @@ func (p *Policy) seen(start, end, at int64) int64 {
 		return formula.Seen(start, end, at, p.window)
 	}
 }
+
+// Rank turns the raw score of a candidate into one of 0..100, by the best and the
+// worst of all candidates.
+func (p *Policy) Rank(raw, best, worst int64) int64 {
+	switch p.mode {
+	case config.ModeSpread:
+		return formula.Rank(raw, best, worst)
+	case config.ModePack:
+		return formula.Stretch(raw, best, worst)
+	default:
+		return raw
+	}
+}

@@ -107,6 +107,7 @@ type contribution struct {
 	formula.Demand
 	request [2]int64
 	seen    [usage.Dimensions]int16
+	shown   uint8 // has a bit for each dimension in which the variance is no guess
 	gone    bool
 }
 
@@ -119,6 +120,9 @@ func (v *View) contribution(e *entry, own *usage.Usage, measured *[usage.Dimensi
 	est := v.estimate(&e.Subject, own, e.start)
 	c := contribution{Demand: est.Demand, request: e.Request, gone: e.end != 0}
 	for d := range c.seen {
+		if est.origin[d] >= originWorkload {
+			c.shown |= 1 << d
+		}
 		if at := measured[d].At; at != 0 {
 			c.seen[d] = int16(v.seen(e.start, e.end, at))
 		}
@@ -144,6 +148,7 @@ func (n *node) add(c *contribution, sign int64) {
 		}
 		t.Predicted += sign * c.Mean[d]
 		t.PredictedVariance += sign * c.Variance[d]
+		t.ShownVariance += sign * c.Variance[d] * int64(c.shown>>d&1)
 		t.Young += sign * (c.Mean[d] - inside)
 		t.YoungVariance += sign * (c.Variance[d] - c.Variance[d]*seen/formula.Thousand)
 	}
@@ -236,8 +241,10 @@ func (v *View) at(now int64) *View {
 // emptyView knows no node.
 func emptyView(p *Policy, snapshot *usage.Snapshot, now int64) *View {
 	v := &View{
-		estimator: estimator{Policy: p, snapshot: snapshot, now: now, ratio: p.factor},
-		index:     map[string]int32{},
+		estimator: estimator{
+			Policy: p, snapshot: snapshot, now: now, ratio: p.factor, spread: [2]int64{unknownSpread, unknownSpread},
+		},
+		index: map[string]int32{},
 	}
 	for i := range v.headroom {
 		v.headroom[i] = formula.Vector{formula.MaxUnits, formula.MaxUnits, formula.MaxUnits, formula.MaxUnits}

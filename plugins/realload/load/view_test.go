@@ -256,8 +256,8 @@ func TestScore(t *testing.T) {
 		want   int64
 	}{
 		"spread": {
-			"5 measured and 0.85 to come, 1.5·0.425 of deviation", "", task("p", "", "1", ""), info(n0),
-			formula.MaxLoad - 6487,
+			"5 measured and 0.85 to come, 8 is hot: 2.15/√(0.425² + 0.1²)", "", task("p", "", "1", ""), info(n0),
+			4_924_000,
 		},
 		"pack": {
 			"P 65, T 80: 20·65/80 + 80", "{mode: pack, target: 80, riskFactor: 0, requests: {cpuFactor: 1}}",
@@ -273,8 +273,9 @@ func TestScore(t *testing.T) {
 			70,
 		},
 		"a node just added": {
-			"2 of 10 cores requested, 0.85 of that; 0.85 to come; √(0.85²+0.425²)·1.5", "", task("p", "", "1", ""), info(n9, busy),
-			formula.MaxLoad - 3975,
+			"2 of 10 cores requested, 0.85 of that; 0.85 to come: z = 5.45/√(0.85² + 0.425² + 0.1²), 10 − 25/z", "",
+			task("p", "", "1", ""), info(n9, busy),
+			5_616_343,
 		},
 		"a node just added, to Trimaran": {
 			"2 requested, taken as 1.7, and 1.5: P = 32; 60·32/40 + 40", "{mode: targetLoadPacking}",
@@ -354,15 +355,15 @@ func TestExplain(t *testing.T) {
 	measured := 8.2
 	want := Explanation{
 		Node: "n0", Known: true, View: noon, Mode: "spread", Tier: "normal",
-		Load: 1.0074, Score: 0, Refused: "node is hot: CPU 0.82 > 0.80",
+		Load: 1.0074, Room: -2.028, Score: 0, Refused: "node is hot: CPU 0.82 > 0.80",
 		Dimensions: []DimensionExplanation{
 			{
 				Dimension: "cpu", Measured: &measured, Age: "30s", Confidence: 1, Predicted: 2, Believed: 8.2, Spread: 0.3,
-				Capacity: 10, Load: 1.0074, Hot: true, Pod: 1, PodSpread: 0.5, PodFrom: "requests",
+				Capacity: 10, Load: 1.0074, Room: -2.028, Hot: true, Pod: 1, PodSpread: 0.5, PodFrom: "requests",
 			},
 			{
 				Dimension: "memory", Predicted: 716 << 20, Believed: 716 << 20, Spread: 358 << 20, Capacity: 64 << 30,
-				Load: 2191.0 / 65536, Pod: 716 << 20, PodSpread: 358 << 20, PodFrom: "requests",
+				Load: 2191.0 / 65536, Room: 69.492, Pod: 716 << 20, PodSpread: 358 << 20, PodFrom: "requests",
 			},
 			{Dimension: "network", PodFrom: "none"},
 			{Dimension: "disk", PodFrom: "none"},

@@ -327,7 +327,7 @@ func TestNormalizeScore(t *testing.T) {
 	}{
 		"none":             {"", nil, nil},
 		"one":              {"", []int64{5}, []int64{100}},
-		"near equals":      {"", []int64{9_000_000, 8_990_000, 8_900_000}, []int64{100, 90, 0}},
+		"near equals":      {"", []int64{9000, 8950, 8500}, []int64{100, 90, 0}},
 		"Trimaran's stand": {"mode: targetLoadPacking", []int64{40, 70, 0}, []int64{40, 70, 0}},
 	}
 	for name, tc := range tests {

@@ -30,22 +30,29 @@ func dumbMargin(mean, sigma, floor, limit float64) float64 {
 	return low
 }
 
+// dumbMarginBelow is the room of one dimension below a share of its capacity.
+func dumbMarginBelow(b *Belief, d *Demand, dim int, limit float64) float64 {
+	capacity, pod := float64(b.Capacity[dim]), float64(d.Mean[dim])
+	sigma := math.Sqrt(float64(b.Variance[dim]) + float64(d.Variance[dim]) + capacity/100*capacity/100)
+	return dumbMargin(float64(b.Mean[dim])+pod, sigma, float64(b.Floor[dim])+pod, limit*capacity)
+}
+
 // dumbRoom is room in floating point, from the text of the formula.
 func dumbRoom(b *Belief, d *Demand, hot *Vector) float64 {
 	least := 100.0
 	for dim := range usage.Dimensions {
-		if b.Capacity[dim] == 0 {
-			continue
+		if b.Capacity[dim] > 0 {
+			least = math.Min(least, dumbMarginBelow(b, d, dim, dumbLimit(hot, dim)))
 		}
-		threshold := 1.0
-		if hot[dim] > 0 {
-			threshold = float64(hot[dim]) / Whole
-		}
-		capacity, pod := float64(b.Capacity[dim]), float64(d.Mean[dim])
-		sigma := math.Sqrt(float64(b.Variance[dim]) + float64(d.Variance[dim]) + capacity/100*capacity/100)
-		least = math.Min(least, dumbMargin(float64(b.Mean[dim])+pod, sigma, float64(b.Floor[dim])+pod, threshold*capacity))
 	}
 	return least
+}
+
+func dumbLimit(hot *Vector, dim int) float64 {
+	if hot[dim] == 0 {
+		return 1
+	}
+	return float64(hot[dim]) / Whole
 }
 
 func randomLimits(r *rand.Rand) (hot Vector) {
@@ -77,7 +84,7 @@ func TestMoreLoadNeverMakesRoom(t *testing.T) {
 		if r.IntN(2) == 0 {
 			d = Demand{} // so that there is room more often
 		}
-		before := Room(&b, &d, &hot)
+		before, score := Room(&b, &d, &hot), SpreadScore(&b, &d, &hot)
 		dim, more, what := r.IntN(usage.Dimensions), 1+r.Int64N(1<<r.IntN(21)), "mean"
 		switch r.IntN(4) {
 		case 0:
@@ -93,8 +100,9 @@ func TestMoreLoadNeverMakesRoom(t *testing.T) {
 			what, b.Variance[dim] = "variance", b.Variance[dim]+more*more
 		}
 		after := Room(&b, &d, &hot)
-		if after > before || SpreadScore(after) > SpreadScore(before) {
-			t.Fatalf("room rose from %d to %d with more %s in dimension %d: %+v %+v %v", before, after, what, dim, b, d, hot)
+		if after > before || SpreadScore(&b, &d, &hot) > score {
+			t.Fatalf("room was %d, score %d, and is %d and %d with more %s in dimension %d: %+v %+v %v",
+				before, score, after, SpreadScore(&b, &d, &hot), what, dim, b, d, hot)
 		}
 	}
 }
@@ -187,47 +195,88 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-func TestSpreadScore(t *testing.T) {
-	tests := map[string]struct {
-		reason     string
-		room, want int64
-	}{
-		"too hot":  {"below nothing there are differences too", -12_000, -12_000_000},
-		"in full":  {"up to five deviations each counts", 4999, 4_999_000},
-		"at five":  {"no step", 5000, 5_000_000},
-		"above it": {"hardly less at first: 10 − 25/6", 6000, 5_833_334},
-		"ten":      {"10 − 25/10", 10_000, 7_500_000},
-		"the end":  {"10 − 25/100", MaxRoom, 9_750_000},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := SpreadScore(tc.room); got != tc.want {
-				t.Errorf("%s: got %d, want %d", tc.reason, got, tc.want)
+// dumbSpreadScore is the score in floating point, from the text of the formula.
+func dumbSpreadScore(b *Belief, d *Demand, hot *Vector) float64 {
+	least := 10.0
+	for dim := range usage.Dimensions {
+		if b.Capacity[dim] == 0 {
+			continue
+		}
+		score := dumbMarginBelow(b, d, dim, dumbLimit(hot, dim))
+		if score > 5 {
+			// How much of the capacity can be taken away, and five deviations are left.
+			low, high := 0.0, 1.0
+			for range 40 {
+				if middle := (low + high) / 2; dumbMarginBelow(b, d, dim, dumbLimit(hot, dim)-middle) > 5 {
+					low = middle
+				} else {
+					high = middle
+				}
 			}
-		})
+			score = 5 * (1 + low)
+		}
+		least = math.Min(least, score)
 	}
-	for room := int64(-MaxRoom); room < MaxRoom; room++ {
-		if a, b := SpreadScore(room), SpreadScore(room+1); b <= a || b > a+Thousand {
-			t.Fatalf("from room %d to one more the score goes from %d to %d", room, a, b)
+	return least
+}
+
+func TestSpreadScoreIsTheFormula(t *testing.T) {
+	r := rand.New(rand.NewPCG(27, 28))
+	for range 5000 {
+		b, d, hot := randomBelief(r), randomDemand(r), randomLimits(r)
+		for dim := range b.Variance {
+			b.Variance[dim] /= 1 + r.Int64N(1000)
+			d.Mean[dim], d.Variance[dim] = d.Mean[dim]/100, d.Variance[dim]/10_000
+		}
+		got, want := float64(SpreadScore(&b, &d, &hot))/Thousand, dumbSpreadScore(&b, &d, &hot)
+		if math.Abs(got-want) > 0.11 {
+			t.Fatalf("score is %v, by the formula %v\n%+v\n%+v\n%v", got, want, b, d, hot)
 		}
 	}
 }
 
+func TestSpreadScore(t *testing.T) {
+	const cores = 10_000
+	tests := map[string]struct {
+		reason string
+		b      Belief
+		want   int64
+	}{
+		"too hot":    {"below nothing there are differences too", Belief{Capacity: Vector{cores}, Mean: Vector{9200}}, -12_000},
+		"in full":    {"up to five deviations each counts", Belief{Capacity: Vector{cores}, Mean: Vector{7510}}, 4900},
+		"at five":    {"no step", Belief{Capacity: Vector{cores}, Mean: Vector{7500}}, 5000},
+		"above it":   {"500 of 10,000 are left: a twentieth of five", Belief{Capacity: Vector{cores}, Mean: Vector{7000}}, 5250},
+		"idle":       {"7500 are left", Belief{Capacity: Vector{cores}}, 8750},
+		"percentile": {"1.645 up to 4000, 3.355 up to 4335, 3665 left", Belief{Capacity: Vector{cores}, Mean: Vector{3000}, Floor: Vector{4000}}, 6832},
+		"calm and busy, or wild and idle": {
+			"however sure of 6000, it has less to spare than 1000 give or take 424",
+			Belief{Capacity: Vector{cores}, Mean: Vector{1000}, Variance: Vector{170_000}}, 7439,
+		},
+		"nothing is known": {"of no dimension", Belief{}, 2 * Sure},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := SpreadScore(&tc.b, &Demand{}, &Vector{8000}); got != tc.want {
+				t.Errorf("%s: got %d, want %d", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
 func TestRank(t *testing.T) {
-	const deviation = Thousand * Thousand
 	tests := map[string]struct {
 		reason             string
 		score, best, worst int64
 		want               int64
 	}{
-		"best":            {"the best candidate has all", 3 * deviation, 3 * deviation, 0, 100},
+		"best":            {"the best candidate has all", 3000, 3000, 0, 100},
 		"only one":        {"a single candidate is the best", -9, -9, -9, 100},
-		"far":             {"five deviations are all points", -deviation, 4 * deviation, -deviation, 0},
-		"farther":         {"and more are no fewer", -90 * deviation, 4 * deviation, -90 * deviation, 0},
-		"an outlier":      {"does not squeeze the others: half a deviation is ten points", 3.5 * deviation, 4 * deviation, -90 * deviation, 90},
-		"half way":        {"of a deviation between best and worst", 2.5 * deviation, 3 * deviation, 2 * deviation, 50},
-		"alike":           {"a hundredth of a deviation among near equals is ten points", 2.99 * deviation, 3 * deviation, 2.98 * deviation, 90},
-		"alike but noise": {"less than a thousandth is none", 3*deviation - 999, 3 * deviation, 3*deviation - 999, 100},
+		"far":             {"five deviations are all points", -1000, 4000, -1000, 0},
+		"farther":         {"and more are no fewer", -90_000, 4000, -90_000, 0},
+		"an outlier":      {"does not squeeze the others: half a deviation is ten points", 3500, 4000, -90_000, 90},
+		"half way":        {"of a deviation between best and worst", 2500, 3000, 2000, 50},
+		"alike":           {"a twentieth of a deviation among near equals is ten points", 2950, 3000, 2900, 90},
+		"alike but noise": {"less than a point is none", 2996, 3000, 2996, 100},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -241,10 +290,10 @@ func TestRank(t *testing.T) {
 func TestRankKeepsOrderAndRange(t *testing.T) {
 	r := rand.New(rand.NewPCG(25, 26))
 	for range 5000 {
-		worst := r.Int64N(2*MaxRoom) - MaxRoom
-		best := worst + r.Int64N(MaxRoom-worst+1)
-		x, y := SpreadScore(worst+r.Int64N(best-worst+1)), SpreadScore(worst+r.Int64N(best-worst+1))
-		a, b := Rank(x, SpreadScore(best), SpreadScore(worst)), Rank(y, SpreadScore(best), SpreadScore(worst))
+		worst := r.Int64N(MaxRoom) - MaxRoom/2
+		best := worst + r.Int64N(MaxRoom/2-worst+1)
+		x, y := worst+r.Int64N(best-worst+1), worst+r.Int64N(best-worst+1)
+		a, b := Rank(x, best, worst), Rank(y, best, worst)
 		if a < 0 || a > 100 || x > y && a < b || x < y && a > b {
 			t.Fatalf("scores %d and %d became %d and %d", x, y, a, b)
 		}
@@ -263,7 +312,7 @@ func FuzzRoom(f *testing.F) {
 		if got < -MaxRoom || got > MaxRoom {
 			t.Errorf("room %d is out of range", got)
 		}
-		if s := Rank(SpreadScore(got), SpreadScore(MaxRoom), SpreadScore(-MaxRoom)); s < 0 || s > 100 {
+		if s := SpreadScore(&b, &d, &Vector{max(0, hot) % (2 * Whole)}); s < -MaxRoom || s > 2*Sure {
 			t.Errorf("score %d is out of range", s)
 		}
 	})

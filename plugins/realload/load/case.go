@@ -112,7 +112,7 @@ func (c *Case) score(b *formula.Belief, machine int64) int64 {
 	case config.ModeLoadVariationRiskBalancing:
 		return c.variationRisk(b)
 	default:
-		return formula.SpreadScore(formula.Room(b, d, c.limits()))
+		return formula.SpreadScore(b, d, c.limits())
 	}
 }
 

@@ -114,7 +114,7 @@ func (c *Case) explain(n *node, dim int) DimensionExplanation {
 func absolute(v *View, raw int64) int64 {
 	switch v.mode {
 	case config.ModeSpread:
-		return max(0, raw) * 100 / (2 * formula.Sure * formula.Thousand)
+		return max(0, raw) * 100 / (2 * formula.Sure)
 	case config.ModePack:
 		return raw * 100 / formula.Whole
 	default:

@@ -21,6 +21,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/plugins/realload/config"
+	"github.com/evenkeel/evenkeel/plugins/realload/formula"
 	"github.com/evenkeel/evenkeel/plugins/realload/load"
 )
 
@@ -171,15 +172,19 @@ func (p *Plugin) ScoreExtensions() fwk.ScoreExtensions { return p }
 // alone and the normalised ones on nothing but the raw ones, so that it is sound
 // for batching to keep raw scores and normalise them anew with one of them redone.
 func (p *Plugin) NormalizeScore(_ context.Context, _ fwk.CycleState, _ *v1.Pod, scores fwk.NodeScoreList) *fwk.Status {
-	if len(scores) == 0 {
+	if p.policy.Trimaran() || len(scores) == 0 {
 		return nil
 	}
 	best, worst := scores[0].Score, scores[0].Score
 	for i := range scores {
 		best, worst = max(best, scores[i].Score), min(worst, scores[i].Score)
 	}
+	rank := formula.Rank
+	if p.policy.Packs() {
+		rank = formula.Stretch
+	}
 	for i := range scores {
-		scores[i].Score = p.policy.Rank(scores[i].Score, best, worst)
+		scores[i].Score = rank(scores[i].Score, best, worst)
 	}
 	return nil
 }

@@ -46,6 +46,28 @@ type Tally struct {
 	ShownVariance int64
 }
 
+// Stay counts a pod that is on the node, and of which the measurement has seen so many
+// per mille; shown tells that its variance is no guess. The negatives of mean and
+// variance take it out again.
+func (t *Tally) Stay(mean, variance, seen int64, shown bool) {
+	inside := mean * seen / Thousand
+	t.Inside += inside
+	t.Predicted += mean
+	t.PredictedVariance += variance
+	t.Young += mean - inside
+	t.YoungVariance += variance - variance*seen/Thousand
+	if shown {
+		t.ShownVariance += variance
+	}
+}
+
+// Leave counts a pod that is gone, of which the measurement still has so many per mille.
+func (t *Tally) Leave(mean, seen int64) {
+	inside := mean * seen / Thousand
+	t.Inside += inside
+	t.Young -= inside
+}
+
 // Believe weighs what was measured against what the pods foretell:
 //
 //	measured  = node's mean + pods it has not seen − pods that are gone
@@ -188,51 +210,4 @@ func Gauge(d int, u *[usage.Statistics]usage.Sample) (mean, spread int64, ok boo
 	}
 	spread, _ = Units(d, s)
 	return mean, spread, true
-}
-
-// Witness is what count pods used and requested together, in one dimension.
-type Witness struct {
-	Used, Requested int64
-	// Squares is Σ (used² + deviation²) / requested, which no int64 is sure to hold.
-	Squares float64
-	Count   int
-}
-
-// Add has a pod testify that requested so much, which must not be 0, and used that.
-func (w *Witness) Add(used, deviation, requested int64) {
-	w.Used, w.Requested, w.Count = w.Used+used, w.Requested+requested, w.Count+1
-	w.Squares += float64(used*used+deviation*deviation) / float64(requested)
-}
-
-// What is learned of requests is learned from that many witnesses at least, and is
-// at most that many per mille of a request.
-const (
-	enoughWitnesses = 10
-	mostLearned     = 2 * Thousand
-)
-
-// LearnRatio returns what pods use of what they request, per mille, if the
-// witnesses are enough to tell.
-func LearnRatio(w Witness, otherwise int64) int64 {
-	const least = 20
-	if w.Count < enoughWitnesses || w.Requested == 0 {
-		return otherwise
-	}
-	return min(max(w.Used*Thousand/w.Requested, least), mostLearned)
-}
-
-// LearnSpread returns the deviation of what a pod uses, per mille of its request,
-// if the witnesses are enough to tell: how much they vary, and how much they differ
-// from each other, weighted by request,
-//
-//	√(Σ (used² + deviation²)/requested / Σ requested − (Σ used / Σ requested)²)
-//
-// 0 is an answer: memory may be used just as it is requested.
-func LearnSpread(w Witness, otherwise int64) int64 {
-	if w.Count < enoughWitnesses || w.Requested == 0 {
-		return otherwise
-	}
-	ratio := float64(w.Used) / float64(w.Requested)
-	variance := w.Squares/float64(w.Requested) - float64(ratio*ratio) // converted, so that no machine fuses it
-	return min(int64(math.Round(math.Sqrt(max(variance, 0))*Thousand)), mostLearned)
 }

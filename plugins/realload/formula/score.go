@@ -112,6 +112,18 @@ func LoadVariationRisk(used, deviation, request, capacity, margin, sensitivity f
 	return (1 - (mean+clampShare(sigma*margin))/2) * 100
 }
 
+// VariationRisk is LoadVariationRisk of the worse of CPU and memory.
+func VariationRisk(b *Belief, d *Demand, margin, sensitivity float64) int64 {
+	risk := 100.0
+	for dim, capacity := range b.Capacity[:usage.Memory+1] {
+		if capacity > 0 {
+			deviation := math.Sqrt(float64(b.Variance[dim]))
+			risk = min(risk, LoadVariationRisk(float64(b.Mean[dim]), deviation, float64(d.Mean[dim]), float64(capacity), margin, sensitivity))
+		}
+	}
+	return int64(math.Round(risk))
+}
+
 func clamp(v, limit float64) float64 { return max(min(v, limit), 0) }
 
 func clampShare(v float64) float64 { return clamp(v, 1) }

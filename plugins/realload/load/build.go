@@ -136,20 +136,20 @@ func (n *node) learnCapacity(known *usage.Node) {
 	}
 }
 
-// learn learns what pods use of what they request, and how that varies, from the
-// pods that were measured, else, as from a source that knows nodes only, from the
-// nodes, which do not tell how pods vary.
+// learn learns the habits of pods from those that were measured, else, as from a
+// source that knows nodes only, the ratio from the nodes.
 func (v *View) learn(c *census) {
-	const unknown = 0 // a ratio never is
 	for d, w := range podsTestify(v, c) {
-		learned := formula.LearnRatio(w, unknown)
+		unknown := v.habits[d]
+		learned := w.Learn(unknown)
 		if learned == unknown {
-			learned = formula.LearnRatio(nodeRatio(v, c.pods, d), v.ratio[d])
+			nodes := nodesTestify(v, c.pods, d)
+			learned.Ratio = nodes.Learn(unknown).Ratio
 		}
-		v.ratio[d] = learned
-		if !v.Trimaran() {
-			v.spread[d] = formula.LearnSpread(w, v.spread[d])
+		if v.Trimaran() {
+			learned.Spread = unknown.Spread
 		}
+		v.habits[d] = learned
 	}
 }
 
@@ -172,8 +172,8 @@ func podsTestify(v *View, c *census) (all [2]formula.Witness) {
 	return all
 }
 
-// nodeRatio has the nodes for witnesses, each once, of all their pods.
-func nodeRatio(v *View, pods []*entry, d int) (w formula.Witness) {
+// nodesTestify has the nodes for witnesses, each once, of all their pods.
+func nodesTestify(v *View, pods []*entry, d int) (w formula.Witness) {
 	counted := map[string]bool{}
 	for _, e := range pods {
 		if e == nil || e.end != 0 || !e.Requested[d] {

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"math"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -82,9 +81,8 @@ func (c *Case) imagine(info fwk.NodeInfo) formula.Belief {
 	b := formula.Belief{Capacity: c.capacity}
 	b.Capacity[usage.CPU], b.Capacity[usage.Memory] = has.GetMilliCPU(), has.GetMemory()>>20
 	for d, request := range [...]int64{usage.CPU: used.GetMilliCPU(), usage.Memory: used.GetMemory() >> 20} {
-		b.Mean[d] = request * c.ratio[d] / formula.Thousand
-		spread := c.vary(d, request, b.Mean[d])
-		b.Variance[d] = spread * spread / int64(max(1, len(info.GetPods())))
+		mean, spread := c.habits[d].Use(request)
+		b.Mean[d], b.Variance[d] = mean, spread*spread/int64(max(1, len(info.GetPods())))
 	}
 	return b
 }
@@ -110,7 +108,7 @@ func (c *Case) score(b *formula.Belief, machine int64) int64 {
 		}
 		return formula.TargetLoadPacking(100*float64(b.Mean[usage.CPU]+d.Mean[usage.CPU])/float64(machine), c.targetUtilization)
 	case config.ModeLoadVariationRiskBalancing:
-		return c.variationRisk(b)
+		return formula.VariationRisk(b, d, c.margin, c.sensitivity)
 	default:
 		return formula.SpreadScore(b, d, c.limits())
 	}
@@ -122,18 +120,4 @@ func (c *Case) limits() *formula.Vector {
 		return &formula.Vector{}
 	}
 	return &c.tiers[c.tier].Hot
-}
-
-// variationRisk is the worse of CPU and memory.
-func (c *Case) variationRisk(b *formula.Belief) int64 {
-	d := &c.estimate.Demand
-	risk := 100.0
-	for dim := range c.ratio {
-		if b.Capacity[dim] == 0 {
-			continue
-		}
-		risk = min(risk, formula.LoadVariationRisk(float64(b.Mean[dim]), math.Sqrt(float64(b.Variance[dim])),
-			float64(d.Mean[dim]), float64(b.Capacity[dim]), c.margin, c.sensitivity))
-	}
-	return int64(math.Round(risk))
 }

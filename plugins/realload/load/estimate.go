@@ -33,23 +33,9 @@ type estimator struct {
 	*Policy
 	snapshot *usage.Snapshot
 	now      int64
-	// ratio is what pods use of what they request, per mille: as measured in
-	// the cluster, else the policy's factor.
-	ratio [2]int64
-	// spread is how what pods use varies, per mille of what they request: as
-	// measured in the cluster, else unknownSpread.
-	spread [2]int64
-}
-
-// unknownSpread marks a spread that the cluster did not show: 0 is one.
-const unknownSpread = -1
-
-// vary returns the deviation of pods that request so much and use that on average.
-func (e *estimator) vary(d int, request, mean int64) int64 {
-	if e.spread[d] == unknownSpread {
-		return mean / formula.UnknownSpread
-	}
-	return request * e.spread[d] / formula.Thousand
+	// habits are what pods make of their requests: as measured in the cluster, else
+	// the policy's factor, give or take UnknownSpread.
+	habits [2]formula.Habit
 }
 
 // estimate tells what a pod that has been running since start (0: not yet), and
@@ -116,8 +102,8 @@ func (e *estimator) learned(d int, s *subject.Subject, workload *usage.Usage) (m
 	if !s.Requested[d] {
 		return e.fallback[d], e.fallback[d] / formula.UnknownSpread, originDefault
 	}
-	mean = max(1, s.Request[d]*e.ratio[d]/formula.Thousand)
-	return mean, e.vary(d, s.Request[d], mean), originRequests
+	mean, spread = e.habits[d].Use(s.Request[d])
+	return max(1, mean), spread, originRequests
 }
 
 // trimaran estimates as its plugins do: from the specification alone.

@@ -22,8 +22,7 @@ type Explanation struct {
 	Score int64 `json:"score"`
 	// Load is the share that the highest dimension is reckoned to reach, pod included.
 	Load float64 `json:"load"`
-	// Room is by how many deviations the load stays below the line at which the node
-	// is hot for the pod, in the dimension that has the least; see formula.Margin.
+	// Room is the deviations up to where the node is hot for the pod; see formula.Room.
 	Room float64 `json:"room"`
 	Tier string  `json:"tier,omitempty"`
 	// Refused is why Filter would refuse the node, if it would.
@@ -48,8 +47,7 @@ type DimensionExplanation struct {
 	Floor    float64 `json:"floor,omitempty"`
 	// Capacity is 0 where it is not known: the dimension is then not judged.
 	Capacity float64 `json:"capacity"`
-	// Load is the share of capacity that it is reckoned to reach at its worst
-	// moments, Room its deviations of room: both with the pod.
+	// Load and Room are the dimension's, with the pod.
 	Load float64 `json:"load"`
 	Room float64 `json:"room"`
 	Hot  bool    `json:"hot"`

@@ -28,9 +28,9 @@ type Policy struct {
 	// window is what a node's mean averages over.
 	window int64
 
-	factor   [2]int64       // usage of a request of CPU and memory, per mille
-	fallback [2]int64       // usage without a request
-	capacity formula.Vector // where the source knows none
+	habits   [2]formula.Habit // what a request of CPU and memory is taken for
+	fallback [2]int64         // usage without a request
+	capacity formula.Vector   // where the source knows none
 
 	tiers         []tier // highest minPriority first
 	countIncoming bool
@@ -59,7 +59,6 @@ func NewPolicy(a *config.Args) *Policy {
 		},
 		warmup:            max(1, a.Warmup.Milliseconds()),
 		window:            max(1, a.MeanWindow().Milliseconds()),
-		factor:            [2]int64{int64(*a.Requests.CPUFactor * formula.Thousand), int64(*a.Requests.MemoryFactor * formula.Thousand)},
 		countIncoming:     *a.CountIncoming,
 		targetUtilization: float64(a.TargetLoadPacking.TargetUtilization),
 		margin:            *a.LoadVariationRiskBalancing.SafeVarianceMargin,
@@ -70,6 +69,9 @@ func NewPolicy(a *config.Args) *Policy {
 			DefaultRequests:    a.TargetLoadPacking.DefaultRequests.MilliValue(),
 			RequestsMultiplier: *a.TargetLoadPacking.DefaultRequestsMultiplier,
 		}
+	}
+	for d, factor := range [...]float64{usage.CPU: *a.Requests.CPUFactor, usage.Memory: *a.Requests.MemoryFactor} {
+		p.habits[d] = formula.Habit{Ratio: int64(factor * formula.Thousand), Spread: -1}
 	}
 	p.fallback[usage.CPU] = formula.Quantity(usage.CPU, a.Requests.DefaultCPU)
 	p.fallback[usage.Memory] = formula.Quantity(usage.Memory, a.Requests.DefaultMemory)
@@ -137,15 +139,5 @@ func (p *Policy) seen(start, end, at int64) int64 {
 	}
 }
 
-// Rank turns the raw score of a candidate into one of 0..100, by the best and the
-// worst of all candidates.
-func (p *Policy) Rank(raw, best, worst int64) int64 {
-	switch p.mode {
-	case config.ModeSpread:
-		return formula.Rank(raw, best, worst)
-	case config.ModePack:
-		return formula.Stretch(raw, best, worst)
-	default:
-		return raw
-	}
-}
+// Packs tells that raw scores are to be put through Stretch rather than Rank.
+func (p *Policy) Packs() bool { return p.mode == config.ModePack }

@@ -127,7 +127,7 @@ func (v *View) contribution(e *entry, own *usage.Usage, measured *[usage.Dimensi
 			c.seen[d] = int16(v.seen(e.start, e.end, at))
 		}
 		if c.gone {
-			c.Variance[d] = 0
+			c.request, c.Variance[d] = [2]int64{}, 0
 			if est.origin[d] != originOwn {
 				c.Mean[d] = 0
 			}
@@ -140,22 +140,14 @@ func (v *View) contribution(e *entry, own *usage.Usage, measured *[usage.Dimensi
 func (n *node) add(c *contribution, sign int64) {
 	for d := range n.pods {
 		t, seen := &n.pods[d], int64(c.seen[d])
-		inside := c.Mean[d] * seen / formula.Thousand
-		t.Inside += sign * inside
 		if c.gone {
-			t.Young -= sign * inside
-			continue
+			t.Leave(sign*c.Mean[d], seen)
+		} else {
+			t.Stay(sign*c.Mean[d], sign*c.Variance[d], seen, c.shown>>d&1 == 1)
 		}
-		t.Predicted += sign * c.Mean[d]
-		t.PredictedVariance += sign * c.Variance[d]
-		t.ShownVariance += sign * c.Variance[d] * int64(c.shown>>d&1)
-		t.Young += sign * (c.Mean[d] - inside)
-		t.YoungVariance += sign * (c.Variance[d] - c.Variance[d]*seen/formula.Thousand)
 	}
-	if !c.gone {
-		for d := range c.request {
-			n.requested[d] += sign * c.request[d]
-		}
+	for d := range c.request {
+		n.requested[d] += sign * c.request[d]
 	}
 }
 
@@ -241,10 +233,8 @@ func (v *View) at(now int64) *View {
 // emptyView knows no node.
 func emptyView(p *Policy, snapshot *usage.Snapshot, now int64) *View {
 	v := &View{
-		estimator: estimator{
-			Policy: p, snapshot: snapshot, now: now, ratio: p.factor, spread: [2]int64{unknownSpread, unknownSpread},
-		},
-		index: map[string]int32{},
+		estimator: estimator{Policy: p, snapshot: snapshot, now: now, habits: p.habits},
+		index:     map[string]int32{},
 	}
 	for i := range v.headroom {
 		v.headroom[i] = formula.Vector{formula.MaxUnits, formula.MaxUnits, formula.MaxUnits, formula.MaxUnits}

@@ -1,0 +1,267 @@
+// Package controller makes objects what policies decide that they are to be, and what their owners made them again
+// afterwards. It keeps nothing that it could lose: each reconciliation reads the object, its record (package ledger), the
+// policies and the clock, and is right whatever happened before.
+package controller
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+)
+
+// EventRecorder tells what happened to an object; record.EventRecorder is one.
+type EventRecorder interface {
+	Eventf(object runtime.Object, eventtype, reason, messageFmt string, args ...any)
+}
+
+// Config of a controller.
+type Config struct {
+	Client dynamic.Interface
+	// Kinds that the cluster has, of those that a policy can change.
+	Kinds    []v1alpha1.TargetKind
+	Recorder EventRecorder
+	// Clock that policies go by.
+	Clock clock.WithTicker
+	// WritesPerSecond bounds changes of objects; 200 if it is 0.
+	WritesPerSecond float32
+	// Workers at once; 16 if it is 0.
+	Workers int
+	// Registerer takes the metrics. Nil: nobody does.
+	Registerer prometheus.Registerer
+}
+
+const (
+	defaultWrites  = 200
+	defaultWorkers = 16
+	// lookAgain is how long an object is at most not looked at, whatever is known of it.
+	lookAgain = time.Hour
+	// reload is how often calendars are read again, which are not watched.
+	reload       = 10 * time.Minute
+	statusPeriod = time.Second
+)
+
+var (
+	peakPolicies        = v1alpha1.GroupVersion.WithResource("peakpolicies")
+	clusterPeakPolicies = v1alpha1.GroupVersion.WithResource("clusterpeakpolicies")
+	namespaceResource   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	priorityResource    = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
+	configMapResource   = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+)
+
+// key names a target.
+type key struct {
+	kind v1alpha1.TargetKind
+	name string // with its namespace
+}
+
+// Controller carries policies out.
+type Controller struct {
+	Config
+	metrics *metrics
+	limiter flowcontrol.RateLimiter
+	queue   workqueue.TypedRateLimitingInterface[key]
+
+	informers                               dynamicinformer.DynamicSharedInformerFactory
+	targets                                 map[v1alpha1.TargetKind]cache.SharedIndexInformer
+	namespaces, priorities                  cache.SharedIndexInformer
+	namespacedInformer, clusterWideInformer cache.SharedIndexInformer
+	changed                                 chan struct{} // policies did
+
+	mu       sync.Mutex
+	policies policies
+	outcomes map[key]outcome
+	stale    bool      // statuses are
+	told     time.Time // when statuses were looked at last
+	until    time.Time // when a window opens or closes next
+}
+
+// New returns a controller that does not run yet.
+func New(cfg Config) (*Controller, error) {
+	if cfg.WritesPerSecond == 0 {
+		cfg.WritesPerSecond = defaultWrites
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = defaultWorkers
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	c := &Controller{
+		Config: cfg, metrics: m,
+		limiter: flowcontrol.NewTokenBucketRateLimiter(cfg.WritesPerSecond, max(1, int(cfg.WritesPerSecond/10))),
+		queue: workqueue.NewTypedRateLimitingQueueWithConfig(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[key](50*time.Millisecond, time.Minute),
+			workqueue.TypedRateLimitingQueueConfig[key]{Clock: cfg.Clock}),
+		informers: dynamicinformer.NewDynamicSharedInformerFactory(cfg.Client, 0),
+		targets:   map[v1alpha1.TargetKind]cache.SharedIndexInformer{},
+		changed:   make(chan struct{}, 1),
+		outcomes:  map[key]outcome{},
+	}
+	return c, c.watch()
+}
+
+// watch registers what is to be done when an object changes.
+func (c *Controller) watch() error {
+	for _, kind := range c.Kinds {
+		informer := c.informers.ForResource(ResourceOf(kind)).Informer()
+		c.targets[kind] = informer
+		if err := informer.SetTransform(trim); err != nil {
+			return fmt.Errorf("watching %s: %w", kind, err)
+		}
+		if kind == v1alpha1.HorizontalPodAutoscaler || kind == v1alpha1.ScaledObject {
+			if err := informer.AddIndexers(cache.Indexers{byScaled: indexScaled}); err != nil {
+				return fmt.Errorf("watching %s: %w", kind, err)
+			}
+		}
+		if _, err := informer.AddEventHandler(c.each(func(u *unstructured.Unstructured) { c.enqueue(kind, u) })); err != nil {
+			return fmt.Errorf("watching %s: %w", kind, err)
+		}
+	}
+	c.namespacedInformer = c.informers.ForResource(peakPolicies).Informer()
+	c.clusterWideInformer = c.informers.ForResource(clusterPeakPolicies).Informer()
+	c.namespaces = c.informers.ForResource(namespaceResource).Informer()
+	c.priorities = c.informers.ForResource(priorityResource).Informer()
+	for _, informer := range []cache.SharedIndexInformer{c.namespacedInformer, c.clusterWideInformer} {
+		if _, err := informer.AddEventHandler(c.onPolicies()); err != nil {
+			return fmt.Errorf("watching policies: %w", err)
+		}
+	}
+	relabelled := cache.ResourceEventHandlerFuncs{UpdateFunc: func(before, after any) {
+		if !equalLabels(before, after) {
+			c.enqueueAll()
+		}
+	}}
+	if _, err := c.namespaces.AddEventHandler(relabelled); err != nil {
+		return fmt.Errorf("watching namespaces: %w", err)
+	}
+	return nil
+}
+
+func (c *Controller) each(do func(*unstructured.Unstructured)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(item any) { do(asObject(item)) },
+		UpdateFunc: func(_, item any) { do(asObject(item)) },
+		DeleteFunc: func(item any) { do(asObject(item)) },
+	}
+}
+
+// onPolicies: what the controller itself writes, their statuses, is no change.
+func (c *Controller) onPolicies() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { c.policyChanged() },
+		UpdateFunc: func(before, after any) {
+			if b, a := asObject(before), asObject(after); b.GetGeneration() != a.GetGeneration() || b.GetUID() != a.GetUID() {
+				c.policyChanged()
+			}
+		},
+		DeleteFunc: func(any) { c.policyChanged() },
+	}
+}
+
+// enqueue has a target looked at, and what it scales: whether that is left to an autoscaler may have changed.
+func (c *Controller) enqueue(kind v1alpha1.TargetKind, u *unstructured.Unstructured) {
+	c.queue.Add(key{kind, nameOf(u)})
+	if kind == v1alpha1.HorizontalPodAutoscaler || kind == v1alpha1.ScaledObject {
+		if scaled, name := scaledBy(u); c.targets[scaled] != nil {
+			c.queue.Add(key{scaled, u.GetNamespace() + "/" + name})
+		}
+	}
+}
+
+func (c *Controller) enqueueAll() {
+	for kind, informer := range c.targets {
+		for _, name := range informer.GetStore().ListKeys() {
+			c.queue.Add(key{kind, name})
+		}
+	}
+}
+
+func (c *Controller) policyChanged() {
+	select {
+	case c.changed <- struct{}{}:
+	default: // somebody said so already
+	}
+}
+
+// Run works until the context ends, and then returns when all work that was begun has ended.
+func (c *Controller) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer c.queue.ShutDown()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.informers.Start(ctx.Done())
+	defer c.informers.Shutdown()
+	defer cancel()
+	for resource, synced := range c.informers.WaitForCacheSync(ctx.Done()) {
+		if !synced && ctx.Err() == nil {
+			return fmt.Errorf("reading %s: the cache was not filled", resource)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	c.loadPolicies(ctx)
+	klog.FromContext(ctx).Info("Carrying policies out", "kinds", c.Kinds, "writesPerSecond", c.WritesPerSecond)
+	for range c.Workers {
+		running.Go(func() { c.work(ctx) })
+	}
+	running.Go(func() { wait.UntilWithContext(ctx, c.writeStatuses, statusPeriod) })
+	again := c.Clock.NewTicker(reload)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.changed:
+		case <-again.C():
+		}
+		c.loadPolicies(ctx)
+	}
+}
+
+func (c *Controller) work(ctx context.Context) {
+	for {
+		k, ended := c.queue.Get()
+		if ended {
+			return
+		}
+		c.handle(ctx, k)
+		c.queue.Done(k)
+	}
+}
+
+func (c *Controller) handle(ctx context.Context, k key) {
+	if ctx.Err() != nil {
+		return
+	}
+	after, err := c.reconcile(ctx, k)
+	if err != nil {
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Will try again", "kind", k.kind, "object", k.name)
+		}
+		c.queue.AddRateLimited(k)
+		return
+	}
+	c.queue.Forget(k)
+	if after > 0 {
+		c.queue.AddAfter(k, after)
+	}
+}

@@ -1,0 +1,392 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic/fake"
+	clienttesting "k8s.io/client-go/testing"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
+)
+
+// world is a cluster of objects alone, and the clock of its policies.
+type world struct {
+	client *fake.FakeDynamicClient
+	clock  *clocktesting.FakeClock
+
+	mu     sync.Mutex
+	events []string
+}
+
+// monday at 7 in Berlin, an hour before the window opens.
+var monday = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
+
+func newWorld(t *testing.T, objects ...string) *world {
+	t.Helper()
+	lists := map[schema.GroupVersionResource]string{
+		peakPolicies: "PeakPolicyList", clusterPeakPolicies: "ClusterPeakPolicyList", namespaceResource: "NamespaceList",
+		priorityResource: "PriorityClassList", configMapResource: "ConfigMapList",
+	}
+	for _, kind := range Kinds() {
+		lists[ResourceOf(kind)] = string(kind) + "List"
+	}
+	var all []runtime.Object
+	for _, text := range objects {
+		all = append(all, parse(t, text))
+	}
+	return &world{
+		client: fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, all...),
+		clock:  clocktesting.NewFakeClock(monday),
+	}
+}
+
+func parse(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := u.UnmarshalJSON([]byte(text)); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return u
+}
+
+// Eventf makes the world the recorder of events.
+func (w *world) Eventf(object runtime.Object, _, reason, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, _ := object.(*unstructured.Unstructured)
+	w.events = append(w.events, fmt.Sprintf("%s %s: %s: ", u.GetKind(), u.GetName(), reason)+fmt.Sprintf(format, args...))
+}
+
+func (w *world) told(parts ...string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.events, func(event string) bool {
+		return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(event, part) })
+	})
+}
+
+// run runs a controller until the function returned is called.
+func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()) {
+	t.Helper()
+	c, err := New(Config{
+		Client: w.client, Kinds: Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// at sets the clock to hours after Monday at 7.
+func (w *world) at(hours float64) { w.clock.SetTime(monday.Add(time.Duration(hours * float64(time.Hour)))) }
+
+func (w *world) get(t *testing.T, resource schema.GroupVersionResource, name string) *unstructured.Unstructured {
+	t.Helper()
+	u, err := w.client.Resource(resource).Namespace("batch").Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (w *world) set(t *testing.T, kind v1alpha1.TargetKind, name string, value any, path ...string) {
+	t.Helper()
+	u := w.get(t, ResourceOf(kind), name)
+	if err := unstructured.SetNestedField(u.Object, value, path...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.client.Resource(ResourceOf(kind)).Namespace("batch").Update(t.Context(), u, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 2*time.Millisecond, 20*time.Second, true, func(context.Context) (bool, error) { return done(), nil })
+	if err != nil {
+		t.Fatalf("waiting for %s: %v", what, err)
+	}
+}
+
+// becomes waits until a field of a target has a value.
+func (w *world) becomes(t *testing.T, kind v1alpha1.TargetKind, name string, want any, path ...string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s of %s %s to be %v", strings.Join(path, "."), kind, name, want), func() bool {
+		w.clock.Step(time.Second)
+		got, _, err := unstructured.NestedFieldNoCopy(w.get(t, ResourceOf(kind), name).Object, path...)
+		return err == nil && cmp.Equal(got, want)
+	})
+}
+
+func policyOf(name, spec string) string {
+	return `{"apiVersion": "evenkeel.dev/v1alpha1", "kind": "PeakPolicy", "metadata": {"name": "` + name + `", "namespace": "batch", "uid": "` + name + `", "generation": 1}, "spec": ` + spec + `}`
+}
+
+const (
+	windows = `"windows": [{"name": "day", "timeZone": "Europe/Berlin", "from": "08:00", "to": "18:00"}]`
+	halved  = `{` + windows + `, "selection": {"kinds": ["Deployment"]}, "action": {"replicas": {"atMostPercent": 50}}}`
+)
+
+func deployment(name string, replicas int) string {
+	return fmt.Sprintf(`{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": %q, "namespace": "batch", "uid": %q}, "spec": {"replicas": %d}}`, name, name, replicas)
+}
+
+func TestThroughAWindow(t *testing.T) {
+	w := newWorld(t, deployment("a", 10), policyOf("half", halved))
+	registry := prometheus.NewRegistry()
+	w.run(t, registry)
+	before := w.get(t, ResourceOf(v1alpha1.Deployment), "a")
+	w.at(2)
+	w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+	eventually(t, "the event", func() bool { return w.told("Deployment a", "PeakBegun", "5 replicas until 2026-03-02T17:00:00Z", "batch/half") })
+	eventually(t, "the status", func() bool {
+		w.clock.Step(time.Second)
+		return cmp.Equal(w.conditions(t, "half"), map[string]string{"Ready": "True CarriedOut", "Active": "True WindowOpen", "Conflict": "False Agreed"})
+	})
+	w.at(12)
+	w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+	eventually(t, "the status", func() bool {
+		w.clock.Step(time.Second)
+		return w.conditions(t, "half")["Active"] == "False NoWindow"
+	})
+	after := w.get(t, ResourceOf(v1alpha1.Deployment), "a")
+	after.SetResourceVersion("")
+	before.SetResourceVersion("")
+	after.SetLabels(before.GetLabels())
+	after.SetAnnotations(before.GetAnnotations())
+	if diff := cmp.Diff(before.Object, after.Object); diff != "" {
+		t.Errorf("not restored:\n%s", diff)
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("metrics: %v %v", problems, err)
+	}
+}
+
+func (w *world) conditions(t *testing.T, name string) map[string]string {
+	t.Helper()
+	conditions, _, _ := unstructured.NestedSlice(w.get(t, peakPolicies, name).Object, "status", "conditions")
+	all := map[string]string{}
+	for _, item := range conditions {
+		if condition, ok := item.(map[string]any); ok {
+			all[fmt.Sprint(condition["type"])] = fmt.Sprint(condition["status"], " ", condition["reason"])
+		}
+	}
+	return all
+}
+
+func TestPolicyDeletedInItsWindow(t *testing.T) {
+	for name, down := range map[string]bool{"seen": false, "while nobody looked": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, deployment("a", 10), policyOf("half", halved))
+			w.at(2)
+			stop := w.run(t, nil)
+			w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+			if down {
+				stop()
+			}
+			if err := w.client.Resource(peakPolicies).Namespace("batch").Delete(t.Context(), "half", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if down {
+				w.run(t, nil)
+			}
+			w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+		})
+	}
+}
+
+func TestSomebodyElse(t *testing.T) {
+	insisting := strings.Replace(halved, `"action"`, `"onConflict": "Insist", "action"`, 1)
+	t.Run("is left alone and told", func(t *testing.T) {
+		w := newWorld(t, deployment("a", 10), policyOf("half", halved))
+		w.at(2)
+		w.run(t, nil)
+		w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+		w.set(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+		eventually(t, "the event", func() bool { return w.told("Overruled", "10 replicas, where batch/half wants 5 replicas") })
+		eventually(t, "the condition", func() bool { return w.conditions(t, "half")["Conflict"] == "True Overruled" })
+		w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+		w.at(12)
+		eventually(t, "the record to be taken away", func() bool {
+			w.clock.Step(time.Second)
+			return len(w.get(t, ResourceOf(v1alpha1.Deployment), "a").GetLabels()) == 0
+		})
+		w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+	})
+	t.Run("is overruled a bounded number of times", func(t *testing.T) {
+		w := newWorld(t, deployment("a", 10), policyOf("half", insisting))
+		w.at(2)
+		w.run(t, nil)
+		w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+		for range insistences {
+			w.set(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+			w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+		}
+		w.set(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+		eventually(t, "giving in", func() bool { return w.told("Overruled", "10 replicas") })
+	})
+}
+
+func TestLeftAsTheyAre(t *testing.T) {
+	missing := strings.Replace(halved, `"to": "18:00"`, `"to": "18:00", "holidays": {"configMap": {"name": "none", "key": "k"}}`, 1)
+	for name, test := range map[string]struct {
+		objects []string
+		event   []string
+	}{
+		"no calendar": {
+			[]string{deployment("a", 10), policyOf("half", missing)},
+			[]string{"PeakPolicy half: BrokenPolicy", "spec.windows[0].holidays.configMap", "batch/none"},
+		},
+		"no such zone": {
+			[]string{deployment("a", 10), policyOf("half", strings.Replace(halved, "Europe/Berlin", "Europe/Nowhere", 1))},
+			[]string{"PeakPolicy half: BrokenPolicy", "spec.windows[0].timeZone"},
+		},
+		"the record is gone": {
+			[]string{strings.Replace(deployment("a", 10), `"uid"`,
+				`"managedFields": [{"manager": "`+ledger.Manager+`", "fieldsV1": {"f:spec": {"f:replicas": {}}}}], "uid"`, 1), policyOf("half", halved)},
+			[]string{"Deployment a: RecordLost", ledger.LabelOriginal},
+		},
+		"a record that cannot be read": {
+			[]string{strings.Replace(deployment("a", 10), `"uid"`, `"labels": {"`+ledger.LabelOriginal+`": "1.2.3"}, "uid"`, 1), policyOf("half", halved)},
+			[]string{"Deployment a: Unreadable", ledger.LabelOriginal},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, test.objects...)
+			w.at(2)
+			w.run(t, nil)
+			eventually(t, "the event", func() bool { return w.told(test.event...) })
+			w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+			for _, action := range w.client.Actions() {
+				if action.GetVerb() == "patch" && action.GetResource().Resource == "deployments" {
+					t.Errorf("was written: %s", action)
+				}
+			}
+		})
+	}
+}
+
+func TestAutoscaledIsLeftToItsAutoscaler(t *testing.T) {
+	autoscaler := `{"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h", "namespace": "batch", "uid": "h"},
+		"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "a"}, "minReplicas": 2, "maxReplicas": 20}}`
+	spec := strings.Replace(halved, `["Deployment"]`, `["Deployment", "HorizontalPodAutoscaler"]`, 1)
+	spec = strings.Replace(spec, `"action": {`, `"action": {"autoscaler": {"maxReplicas": 3}, `, 1)
+	w := newWorld(t, deployment("a", 10), deployment("b", 10), autoscaler, policyOf("half", spec))
+	w.at(2)
+	w.run(t, nil)
+	w.becomes(t, v1alpha1.HorizontalPodAutoscaler, "h", int64(3), "spec", "maxReplicas")
+	w.becomes(t, v1alpha1.Deployment, "b", int64(5), "spec", "replicas")
+	w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
+	if err := w.client.Resource(ResourceOf(v1alpha1.HorizontalPodAutoscaler)).Namespace("batch").Delete(t.Context(), "h", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+}
+
+// TestKilled stops controllers at random writes, some of which were carried out and some not, at random times of the week.
+// Nothing that an owner said is lost.
+func TestKilled(t *testing.T) {
+	const kills, each = 200, 10
+	spec := `{` + windows + `, "selection": {"kinds": ["Deployment", "Job", "HorizontalPodAutoscaler"]},
+		"action": {"suspend": true, "replicas": {"atMostPercent": 50}, "autoscaler": {"maxReplicas": 2}}, "end": {"ramp": "30m"}}`
+	objects := []string{policyOf("all", spec)}
+	for i := range each {
+		objects = append(objects, deployment(fmt.Sprint("d", i), i+2),
+			fmt.Sprintf(`{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j%d", "namespace": "batch", "uid": "j%d"}, "spec": {}}`, i, i),
+			fmt.Sprintf(`{"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h%d", "namespace": "batch"},
+				"spec": {"scaleTargetRef": {"kind": "StatefulSet", "name": "none"}, "minReplicas": %d, "maxReplicas": %d}}`, i, i+1, i+5))
+	}
+	w := newWorld(t, objects...)
+	before := w.snapshot(t)
+	random := rand.New(rand.NewPCG(1, 9))
+	var left, killed int // left: writes until the kill
+	var kill context.CancelFunc
+	var mu sync.Mutex
+	w.client.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if left--; left != 0 {
+			return left < 0, nil, errors.Join(map[bool]error{true: errors.New("killed")}[left < 0])
+		}
+		killed++
+		kill()
+		if random.IntN(2) == 0 { // the write is carried out, and nobody is left to hear of it
+			_, _, _ = clienttesting.ObjectReaction(w.client.Tracker())(action)
+		}
+		return true, nil, errors.New("killed")
+	})
+	for lives := 0; killed < kills; lives++ {
+		if lives > 5*kills {
+			t.Fatalf("there was nothing to write in most of %d lives", lives)
+		}
+		w.clock.Step(time.Duration(random.Int64N(int64(16 * time.Hour))))
+		c, err := New(Config{Client: w.client, Kinds: Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		mu.Lock()
+		left, kill = 1+random.IntN(3*each), cancel
+		mu.Unlock()
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		for step := 0; ctx.Err() == nil && step < 40; step++ { // time passes, and sooner or later there is a write
+			w.clock.Step(time.Duration(random.Int64N(int64(time.Hour))))
+			_ = wait.PollUntilContextTimeout(ctx, time.Millisecond, time.Millisecond, false, func(context.Context) (bool, error) { return true, nil })
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	}
+	mu.Lock()
+	left = 1 << 30
+	mu.Unlock()
+	w.clock.SetTime(monday.AddDate(1, 0, 0))
+	w.run(t, nil)
+	eventually(t, "everything to be restored", func() bool { return cmp.Equal(before, w.snapshot(t)) })
+}
+
+// snapshot is what the owners see of their objects.
+func (w *world) snapshot(t *testing.T) map[string]any {
+	t.Helper()
+	all := map[string]any{}
+	for _, kind := range []v1alpha1.TargetKind{v1alpha1.Deployment, v1alpha1.Job, v1alpha1.HorizontalPodAutoscaler} {
+		list, err := w.client.Resource(ResourceOf(kind)).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range list.Items {
+			all[nameOf(&u)] = []any{u.Object["spec"], len(u.GetLabels()), len(u.GetAnnotations())}
+		}
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+)
+
+// momentKept is how long policies that were prepared for a moment serve.
+const momentKept = time.Second
+
+// policies as they were read last. They are replaced as a whole.
+type policies struct {
+	all    []*loaded
+	moment *policy.Moment
+	at     time.Time
+}
+
+// loaded is a policy with what the controller wants to know of it.
+type loaded struct {
+	*policy.Policy
+	object  *unstructured.Unstructured
+	insist  bool
+	problem string // "" where it can be carried out
+}
+
+// loadPolicies reads all policies and their calendars, and has every target looked at.
+func (c *Controller) loadPolicies(ctx context.Context) {
+	var all []*loaded
+	for _, informer := range []cache.SharedIndexInformer{c.namespacedInformer, c.clusterWideInformer} {
+		for _, item := range informer.GetStore().List() {
+			all = append(all, c.load(ctx, asObject(item)))
+		}
+	}
+	c.mu.Lock()
+	before := c.policies.all
+	c.policies = policies{all: all}
+	c.stale = true
+	c.mu.Unlock()
+	for _, p := range all {
+		c.announce(p, before)
+	}
+	c.enqueueAll()
+}
+
+func (c *Controller) announce(p *loaded, before []*loaded) {
+	known := slices.ContainsFunc(before, func(old *loaded) bool { return old.Name() == p.Name() && old.problem == p.problem })
+	if p.problem != "" && !known {
+		c.Recorder.Eventf(p.object, v1.EventTypeWarning, string(policy.BrokenPolicy), "%s", p.problem)
+		c.metrics.problems.WithLabelValues(string(policy.BrokenPolicy)).Inc()
+	}
+}
+
+func (c *Controller) load(ctx context.Context, u *unstructured.Unstructured) *loaded {
+	var typed v1alpha1.ClusterPeakPolicy // a PeakPolicy has the same fields
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &typed)
+	lookup := func(of v1alpha1.CalendarReference) (*calendar.Holidays, error) { return c.calendar(ctx, u.GetNamespace(), of) }
+	compiled, errs := policy.Compile(u.GetNamespace(), u.GetName(), &typed.Spec, lookup)
+	if err != nil {
+		errs = append(errs, field.InternalError(field.NewPath("spec"), err))
+	}
+	for i, kind := range typed.Spec.Selection.Kinds {
+		if !slices.Contains(c.Kinds, kind) {
+			errs = append(errs, field.Invalid(field.NewPath("spec", "selection", "kinds").Index(i), kind, "the cluster does not have this kind"))
+		}
+	}
+	p := &loaded{Policy: compiled, object: u, insist: typed.Spec.OnConflict == v1alpha1.Insist}
+	if err := errs.ToAggregate(); err != nil {
+		p.problem = err.Error()
+	}
+	return p
+}
+
+// calendar reads a ConfigMap. It is not watched: a controller that may read one ConfigMap by name need not see them all.
+func (c *Controller) calendar(ctx context.Context, namespace string, of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
+	if namespace == "" {
+		namespace = of.Namespace
+	}
+	u, err := c.Client.Resource(configMapResource).Namespace(namespace).Get(ctx, of.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no ConfigMap %s/%s", namespace, of.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, found, err := unstructured.NestedString(u.Object, "data", of.Key)
+	if err != nil || !found {
+		return nil, fmt.Errorf("the ConfigMap %s/%s has no key %q", namespace, of.Name, of.Key)
+	}
+	return calendar.Parse(text)
+}
+
+// moment is all policies now, or less than a second ago, and that time.
+func (c *Controller) moment() (*policy.Moment, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.Clock.Now()
+	if p := &c.policies; p.moment == nil || now.Sub(p.at) >= momentKept || now.Before(p.at) {
+		compiled := make([]*policy.Policy, len(p.all))
+		for i := range p.all {
+			compiled[i] = p.all[i].Policy
+		}
+		p.moment, p.at = policy.At(now, compiled), now
+	}
+	return c.policies.moment, c.policies.at
+}
+
+// loaded policies.
+func (c *Controller) loaded() []*loaded {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.policies.all
+}
+
+// selecting are the names of the policies that select an object.
+func (c *Controller) selecting(o *policy.Object) []string {
+	var names []string
+	for _, p := range c.loaded() {
+		if p.Selects(o) {
+			names = append(names, p.Name())
+		}
+	}
+	return names
+}
+
+// insists tells whether one of the policies has what somebody else changed set once more.
+func (c *Controller) insists(by []string, overruled int) bool {
+	return overruled < insistences && slices.ContainsFunc(c.loaded(), func(p *loaded) bool {
+		return p.insist && slices.Contains(by, p.Name())
+	})
+}

@@ -1,0 +1,227 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+)
+
+// insistences is how often what somebody else changed is set again where policies insist; then it is left.
+const insistences = 3
+
+// Reasons of events about objects, beside those of package policy.
+const (
+	reasonChanged    = "PeakBegun"
+	reasonRestored   = "PeakEnded"
+	reasonOverruled  = "Overruled"
+	reasonLost       = "RecordLost"
+	reasonUnreadable = "Unreadable"
+	reasonRefused    = "WriteRefused"
+)
+
+// outcome is what became of a target, as policies tell it.
+type outcome struct {
+	selected                           []string // policies, by name
+	changed, waiting, refused, foreign bool
+	conflicts                          []policy.Conflict
+	message                            string // of an outcome that is refused or foreign
+}
+
+// reconcile makes a target what it is to be, and returns when to look at it again; 0 for not before it changes.
+func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error) {
+	u := get(c.targets[k.kind], k.name)
+	if u == nil || u.GetDeletionTimestamp() != nil {
+		c.forget(k)
+		return 0, nil
+	}
+	state, err := ledger.Read(k.kind, u)
+	if err != nil {
+		c.settle(k, u, outcome{refused: true, message: err.Error()}, reasonUnreadable)
+		return lookAgain, nil
+	}
+	moment, now := c.moment()
+	o := c.objectOf(k.kind, u, state)
+	decision := moment.Decide(o)
+	result := outcome{selected: c.selecting(o), conflicts: decision.Conflicts}
+	again := lookAgain
+	if !decision.Until.IsZero() {
+		// A moment is kept for up to a second.
+		again = min(again, max(0, decision.Until.Sub(now))+momentKept)
+	}
+	reason, err := c.carryOut(ctx, k, u, state, decision, &result)
+	c.settle(k, u, result, reason)
+	return again, err
+}
+
+// carryOut writes what a decision needs, and returns the reason of a problem.
+func (c *Controller) carryOut(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, result *outcome) (string, error) {
+	result.changed = state.Held
+	switch {
+	case d.Hold:
+		result.refused, result.message = true, fmt.Sprintf("is left as it is: %s cannot be carried out", strings.Join(d.By, ", "))
+		return string(d.Reason), nil
+	case state.Lost && len(d.By) > 0:
+		result.refused = true
+		result.message = "is left as it is: it was changed by a policy, and its labels " + ledger.LabelOriginal + " and " + ledger.LabelSet +
+			" are gone; set the field that was changed"
+		return reasonLost, nil
+	case d.Reason == policy.Protected:
+		result.refused, result.message = true, "is part of the control plane, which is never shaved"
+		return string(d.Reason), c.write(ctx, k, u, state, d, result) // what an older version may have changed
+	case state.Foreign && d.Want != state.Original && !c.insists(d.By, state.Overruled):
+		result.foreign, result.message = true, fmt.Sprintf("is left as somebody else made it: %s, where %s wants %s",
+			describe(k.kind, state.Current), strings.Join(d.By, ", "), describe(k.kind, d.Want))
+		return reasonOverruled, nil
+	}
+	result.waiting = waits(d)
+	return "", c.write(ctx, k, u, state, d, result)
+}
+
+func waits(d policy.Decision) bool {
+	return slices.Contains([]policy.Reason{policy.WaitingForRoom, policy.Finishing, policy.TooYoung}, d.Reason)
+}
+
+func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, result *outcome) error {
+	change := state.Change(d.Want, ledger.Because{Reason: fmt.Sprintf("%s: %s", d.Reason, strings.Join(d.By, ", ")), Until: d.Until})
+	if change == nil {
+		return nil
+	}
+	if err := c.limiter.Wait(ctx); err != nil {
+		return fmt.Errorf("waiting for a turn to write: %w", err)
+	}
+	_, err := c.Client.Resource(ResourceOf(k.kind)).Namespace(u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, change.Patch,
+		metav1.PatchOptions{FieldManager: change.Manager})
+	c.metrics.wrote(k.kind, change.Restore, err)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case apierrors.IsConflict(err): // what is read is older than what is there: look again at what comes
+		return err
+	case err != nil:
+		result.refused, result.message = true, "cannot be changed: "+err.Error()
+		return fmt.Errorf("writing %s %s: %w", k.kind, k.name, err)
+	}
+	result.changed = !change.Restore
+	c.tell(ctx, k, u, state, d, change)
+	return nil
+}
+
+func (c *Controller) tell(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, change *ledger.Change) {
+	from, to := describe(k.kind, state.Current), describe(k.kind, d.Want)
+	klog.FromContext(ctx).V(2).Info("Changed", "kind", k.kind, "object", k.name, "from", from, "to", to, "reason", d.Reason, "by", d.By)
+	if change.Restore {
+		c.Recorder.Eventf(u, v1.EventTypeNormal, reasonRestored, "%s again", to)
+		return
+	}
+	until := "the policy changes"
+	if !d.Until.IsZero() {
+		until = d.Until.UTC().Format(time.RFC3339) + " at least"
+	}
+	if !state.Held { // the steps of a ramp are not told one by one
+		c.Recorder.Eventf(u, v1.EventTypeNormal, reasonChanged, "%s until %s, by %s (%s)", to, until, strings.Join(d.By, ", "), d.Reason)
+	}
+}
+
+// settle remembers what became of a target, and tells of a problem when it comes up.
+func (c *Controller) settle(k key, u *unstructured.Unstructured, result outcome, problem string) {
+	if result.message != "" && problem == "" {
+		problem = reasonRefused
+	}
+	c.mu.Lock()
+	before, known := c.outcomes[k]
+	c.outcomes[k] = result
+	c.stale = true
+	c.mu.Unlock()
+	if problem != "" && problem != string(policy.Protected) && (!known || before.message != result.message) {
+		c.Recorder.Eventf(u, v1.EventTypeWarning, problem, "%s", result.message)
+		c.metrics.problems.WithLabelValues(problem).Inc()
+	}
+}
+
+func (c *Controller) forget(k key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.outcomes, k)
+	c.stale = true
+}
+
+// describe tells the values that a kind has.
+func describe(kind v1alpha1.TargetKind, v policy.Values) string {
+	switch kind {
+	case v1alpha1.Job, v1alpha1.CronJob:
+		return map[bool]string{true: "suspended", false: "running"}[v.Suspend]
+	case v1alpha1.Deployment, v1alpha1.StatefulSet:
+		return fmt.Sprintf("%d replicas", v.Replicas)
+	case v1alpha1.HorizontalPodAutoscaler:
+		return fmt.Sprintf("%d to %d replicas", v.MinReplicas, v.MaxReplicas)
+	case v1alpha1.ScaledObject:
+		return map[bool]string{true: "paused", false: "scaling"}[v.Paused]
+	case v1alpha1.LocalQueue, v1alpha1.ClusterQueue:
+		if v.StopPolicy == "" {
+			return "not stopped"
+		}
+	}
+	return "stopPolicy " + v.StopPolicy
+}
+
+var errNotAnObject = errors.New("not an object")
+
+func asObject(item any) *unstructured.Unstructured {
+	if gone, ok := item.(cache.DeletedFinalStateUnknown); ok {
+		item = gone.Obj
+	}
+	if u, ok := item.(*unstructured.Unstructured); ok {
+		return u
+	}
+	return &unstructured.Unstructured{}
+}
+
+func nameOf(u *unstructured.Unstructured) string {
+	if u.GetNamespace() == "" {
+		return u.GetName()
+	}
+	return u.GetNamespace() + "/" + u.GetName()
+}
+
+// get returns an object of a cache, nil if it is not there.
+func get(informer cache.SharedIndexInformer, name string) *unstructured.Unstructured {
+	item, found, err := informer.GetStore().GetByKey(name)
+	if err != nil || !found {
+		return nil
+	}
+	return asObject(item)
+}
+
+func equalLabels(before, after any) bool {
+	return maps.Equal(asObject(before).GetLabels(), asObject(after).GetLabels())
+}
+
+// trim drops what is not looked at before an object is kept.
+func trim(item any) (any, error) {
+	u, ok := item.(*unstructured.Unstructured)
+	if !ok {
+		return nil, errNotAnObject
+	}
+	fields := slices.DeleteFunc(u.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager != ledger.Manager })
+	u.SetManagedFields(fields)
+	annotations := u.GetAnnotations()
+	delete(annotations, v1.LastAppliedConfigAnnotation)
+	u.SetAnnotations(annotations)
+	return u, nil
+}

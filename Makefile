@@ -21,8 +21,8 @@ help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/evenkeel, bin/scheduler, bin/simulator and bin/metrics-adapter.
-	@$(BUILD) -o bin/ ./cmd/evenkeel ./cmd/scheduler ./cmd/simulator ./cmd/metrics-adapter 1>&2
+build: ## Build bin/evenkeel, bin/metrics-adapter, bin/peakshaver, bin/scheduler and bin/simulator.
+	@$(BUILD) -o bin/ ./cmd/evenkeel ./cmd/metrics-adapter ./cmd/peakshaver ./cmd/scheduler ./cmd/simulator 1>&2
 
 .PHONY: run
 run: ## Compare stock and evenkeel on an embedded control plane. ARGS='--output json' or --keep.

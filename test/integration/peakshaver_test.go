@@ -2,16 +2,23 @@ package integration
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/promql/parser"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -21,6 +28,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/controller"
+	peakshaver "github.com/evenkeel/evenkeel/cmd/peakshaver/app"
 )
 
 const shaved = "shaved"
@@ -234,5 +242,135 @@ func TestPeakShaver(t *testing.T) {
 	stop()
 	if diff := cmp.Diff(before, specs(t)); diff != "" {
 		t.Errorf("not restored:\n%s", diff)
+	}
+}
+
+const shaver = "evenkeel-peakshaver"
+
+// TestPeakShaverCommand applies the manifests and runs the command with the rights in them.
+func TestPeakShaverCommand(t *testing.T) {
+	const namespace = "shaved-by-command"
+	client := admin(t)
+	apply(t, readManifests(t, filepath.Join(manifests, "overlays/peakshaver"))...)
+	newCRDs(t)
+	newNamespace(t, namespace)
+	replicas := int32(4)
+	selector := map[string]string{"app": "w"}
+	create(t, client.AppsV1().Deployments(namespace).Create, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "workers"},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: selector},
+			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: selector}, Spec: newPod("", "", "nobody", "none", "10m").Spec},
+		},
+	})
+	create(t, client.CoreV1().ConfigMaps(namespace).Create, &v1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "holidays"}, Data: map[string]string{"days": "1999-12-31"},
+	})
+	apply(t, objectOf(t, `
+apiVersion: evenkeel.dev/v1alpha1
+kind: ClusterPeakPolicy
+metadata: {name: always}
+spec:
+  windows:
+  - {name: always, timeZone: UTC, from: "00:00", to: "24:00", holidays: {configMap: {namespace: shaved-by-command, name: holidays, key: days}}}
+  selection: {kinds: [Deployment], namespaces: {names: [shaved-by-command]}}
+  action: {replicas: {atMost: 1}}
+`))
+	kubeconfig := writeKubeconfig(t, serviceAccount(t, client, systemSpace, shaver))
+	port := freePort(t)
+	cmd := peakshaver.NewCommand()
+	cmd.SetArgs([]string{"--kubeconfig=" + kubeconfig, "--secure-port=" + port})
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd.SetContext(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Execute() }()
+	has := func(want int32) func(context.Context) (bool, error) {
+		return func(ctx context.Context) (bool, error) {
+			select {
+			case err := <-ended:
+				return false, fmt.Errorf("the command ended: %w", err)
+			default:
+			}
+			deployment, err := client.AppsV1().Deployments(namespace).Get(ctx, "workers", metav1.GetOptions{})
+			return err == nil && *deployment.Spec.Replicas == want, err
+		}
+	}
+	eventually(t, "the replicas to be capped", has(1))
+	eventually(t, "the event", func(ctx context.Context) (bool, error) {
+		events, err := client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=PeakBegun"})
+		return err == nil && len(events.Items) > 0, err
+	})
+	policies := dynamicOf(t).Resource(v1alpha1.GroupVersion.WithResource("clusterpeakpolicies"))
+	eventually(t, "the status", func(ctx context.Context) (bool, error) {
+		u, err := policies.Get(ctx, "always", metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		changed, _, err := unstructured.NestedInt64(u.Object, "status", "targets", "changed")
+		return changed == 1, err
+	})
+	for path, want := range map[string]int{"/livez": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusForbidden} {
+		if got, body := get(t, "https://127.0.0.1:"+port+path, ""); got != want {
+			t.Errorf("%s answers a stranger %d, want %d: %s", path, got, want, body)
+		}
+	}
+	if err := policies.Delete(t.Context(), "always", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the replicas to be restored", has(4))
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the command ended with %v", err)
+	}
+}
+
+func dynamicOf(t *testing.T) dynamic.Interface {
+	t.Helper()
+	client, err := dynamic.NewForConfig(cluster(t).RESTConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// TestPeakShaverAlerts: the rules can be read, and ask for metrics that there are.
+func TestPeakShaverAlerts(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	clock := clocktesting.NewFakeClock(atSeven)
+	if _, err := controller.New(controller.Config{Client: dynamicOf(t), Clock: clock, Recorder: &record.FakeRecorder{}, Registerer: registry}); err != nil {
+		t.Fatal(err)
+	}
+	descriptions := make(chan *prometheus.Desc, 100)
+	registry.Describe(descriptions)
+	close(descriptions)
+	var known strings.Builder
+	for d := range descriptions {
+		known.WriteString(d.String())
+	}
+	rules := readObjects(t, filepath.Join(manifests, "rules/peakshaver.yaml"))[0]
+	groups, _, err := unstructured.NestedSlice(rules.Object, "spec", "groups")
+	if err != nil || len(groups) != 1 {
+		t.Fatalf("groups %v, %v", groups, err)
+	}
+	alerts := 0
+	for _, rule := range groups[0].(map[string]any)["rules"].([]any) {
+		expression, err := parser.NewParser(parser.Options{}).ParseExpr(rule.(map[string]any)["expr"].(string))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, selectors := range parser.ExtractSelectors(expression) {
+			for _, matcher := range selectors {
+				if matcher.Name == "__name__" {
+					alerts++
+					if !strings.Contains(known.String(), `"`+matcher.Value+`"`) {
+						t.Errorf("there is no metric %s", matcher.Value)
+					}
+				}
+			}
+		}
+	}
+	if alerts == 0 {
+		t.Error("no alert asks for a metric")
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
 // EventRecorder tells what happened to an object; record.EventRecorder is one.
@@ -77,11 +78,10 @@ type Controller struct {
 	limiter flowcontrol.RateLimiter
 	queue   workqueue.TypedRateLimitingInterface[key]
 
-	informers                               dynamicinformer.DynamicSharedInformerFactory
-	targets                                 map[v1alpha1.TargetKind]cache.SharedIndexInformer
-	namespaces, priorities                  cache.SharedIndexInformer
-	namespacedInformer, clusterWideInformer cache.SharedIndexInformer
-	changed                                 chan struct{} // policies did
+	informers               dynamicinformer.DynamicSharedInformerFactory
+	cluster                 target.Cluster
+	namespaced, clusterWide cache.SharedIndexInformer // policies
+	changed                 chan struct{}             // they did
 
 	mu       sync.Mutex
 	policies policies
@@ -110,7 +110,7 @@ func New(cfg Config) (*Controller, error) {
 			workqueue.NewTypedItemExponentialFailureRateLimiter[key](50*time.Millisecond, time.Minute),
 			workqueue.TypedRateLimitingQueueConfig[key]{Clock: cfg.Clock}),
 		informers: dynamicinformer.NewDynamicSharedInformerFactory(cfg.Client, 0),
-		targets:   map[v1alpha1.TargetKind]cache.SharedIndexInformer{},
+		cluster:   target.Cluster{Targets: map[v1alpha1.TargetKind]cache.Indexer{}},
 		changed:   make(chan struct{}, 1),
 		outcomes:  map[key]outcome{},
 	}
@@ -120,25 +120,24 @@ func New(cfg Config) (*Controller, error) {
 // watch registers what is to be done when an object changes.
 func (c *Controller) watch() error {
 	for _, kind := range c.Kinds {
-		informer := c.informers.ForResource(ResourceOf(kind)).Informer()
-		c.targets[kind] = informer
+		informer := c.informers.ForResource(target.ResourceOf(kind)).Informer()
 		if err := informer.SetTransform(trim); err != nil {
 			return fmt.Errorf("watching %s: %w", kind, err)
 		}
-		if kind == v1alpha1.HorizontalPodAutoscaler || kind == v1alpha1.ScaledObject {
-			if err := informer.AddIndexers(cache.Indexers{byScaled: indexScaled}); err != nil {
-				return fmt.Errorf("watching %s: %w", kind, err)
-			}
+		if err := informer.AddIndexers(target.Indexers(kind)); err != nil {
+			return fmt.Errorf("watching %s: %w", kind, err)
 		}
+		c.cluster.Targets[kind] = informer.GetIndexer()
 		if _, err := informer.AddEventHandler(c.each(func(u *unstructured.Unstructured) { c.enqueue(kind, u) })); err != nil {
 			return fmt.Errorf("watching %s: %w", kind, err)
 		}
 	}
-	c.namespacedInformer = c.informers.ForResource(peakPolicies).Informer()
-	c.clusterWideInformer = c.informers.ForResource(clusterPeakPolicies).Informer()
-	c.namespaces = c.informers.ForResource(namespaceResource).Informer()
-	c.priorities = c.informers.ForResource(priorityResource).Informer()
-	for _, informer := range []cache.SharedIndexInformer{c.namespacedInformer, c.clusterWideInformer} {
+	c.namespaced = c.informers.ForResource(peakPolicies).Informer()
+	c.clusterWide = c.informers.ForResource(clusterPeakPolicies).Informer()
+	namespaces := c.informers.ForResource(namespaceResource).Informer()
+	c.cluster.Namespaces = namespaces.GetStore()
+	c.cluster.Priorities = c.informers.ForResource(priorityResource).Informer().GetStore()
+	for _, informer := range []cache.SharedIndexInformer{c.namespaced, c.clusterWide} {
 		if _, err := informer.AddEventHandler(c.onPolicies()); err != nil {
 			return fmt.Errorf("watching policies: %w", err)
 		}
@@ -148,7 +147,7 @@ func (c *Controller) watch() error {
 			c.enqueueAll()
 		}
 	}}
-	if _, err := c.namespaces.AddEventHandler(relabelled); err != nil {
+	if _, err := namespaces.AddEventHandler(relabelled); err != nil {
 		return fmt.Errorf("watching namespaces: %w", err)
 	}
 	return nil
@@ -156,9 +155,9 @@ func (c *Controller) watch() error {
 
 func (c *Controller) each(do func(*unstructured.Unstructured)) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(item any) { do(asObject(item)) },
-		UpdateFunc: func(_, item any) { do(asObject(item)) },
-		DeleteFunc: func(item any) { do(asObject(item)) },
+		AddFunc:    func(item any) { do(target.AsObject(item)) },
+		UpdateFunc: func(_, item any) { do(target.AsObject(item)) },
+		DeleteFunc: func(item any) { do(target.AsObject(item)) },
 	}
 }
 
@@ -167,7 +166,7 @@ func (c *Controller) onPolicies() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: func(any) { c.policyChanged() },
 		UpdateFunc: func(before, after any) {
-			if b, a := asObject(before), asObject(after); b.GetGeneration() != a.GetGeneration() || b.GetUID() != a.GetUID() {
+			if b, a := target.AsObject(before), target.AsObject(after); b.GetGeneration() != a.GetGeneration() || b.GetUID() != a.GetUID() {
 				c.policyChanged()
 			}
 		},
@@ -177,17 +176,17 @@ func (c *Controller) onPolicies() cache.ResourceEventHandler {
 
 // enqueue has a target looked at, and what it scales: whether that is left to an autoscaler may have changed.
 func (c *Controller) enqueue(kind v1alpha1.TargetKind, u *unstructured.Unstructured) {
-	c.queue.Add(key{kind, nameOf(u)})
+	c.queue.Add(key{kind, target.NameOf(u)})
 	if kind == v1alpha1.HorizontalPodAutoscaler || kind == v1alpha1.ScaledObject {
-		if scaled, name := scaledBy(u); c.targets[scaled] != nil {
+		if scaled, name := target.ScaledBy(u); c.cluster.Targets[scaled] != nil {
 			c.queue.Add(key{scaled, u.GetNamespace() + "/" + name})
 		}
 	}
 }
 
 func (c *Controller) enqueueAll() {
-	for kind, informer := range c.targets {
-		for _, name := range informer.GetStore().ListKeys() {
+	for kind, objects := range c.cluster.Targets {
+		for _, name := range objects.ListKeys() {
 			c.queue.Add(key{kind, name})
 		}
 	}

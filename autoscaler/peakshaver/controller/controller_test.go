@@ -25,6 +25,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
 // world is a cluster of objects alone, and the clock of its policies.
@@ -45,8 +46,8 @@ func newWorld(t *testing.T, objects ...string) *world {
 		peakPolicies: "PeakPolicyList", clusterPeakPolicies: "ClusterPeakPolicyList", namespaceResource: "NamespaceList",
 		priorityResource: "PriorityClassList", configMapResource: "ConfigMapList",
 	}
-	for _, kind := range Kinds() {
-		lists[ResourceOf(kind)] = string(kind) + "List"
+	for _, kind := range target.Kinds() {
+		lists[target.ResourceOf(kind)] = string(kind) + "List"
 	}
 	var all []runtime.Object
 	for _, text := range objects {
@@ -87,7 +88,7 @@ func (w *world) told(parts ...string) bool {
 func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()) {
 	t.Helper()
 	c, err := New(Config{
-		Client: w.client, Kinds: Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer,
+		Client: w.client, Kinds: target.Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +107,9 @@ func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()
 }
 
 // at sets the clock to hours after Monday at 7.
-func (w *world) at(hours float64) { w.clock.SetTime(monday.Add(time.Duration(hours * float64(time.Hour)))) }
+func (w *world) at(hours float64) {
+	w.clock.SetTime(monday.Add(time.Duration(hours * float64(time.Hour))))
+}
 
 func (w *world) get(t *testing.T, resource schema.GroupVersionResource, name string) *unstructured.Unstructured {
 	t.Helper()
@@ -119,11 +122,11 @@ func (w *world) get(t *testing.T, resource schema.GroupVersionResource, name str
 
 func (w *world) set(t *testing.T, kind v1alpha1.TargetKind, name string, value any, path ...string) {
 	t.Helper()
-	u := w.get(t, ResourceOf(kind), name)
+	u := w.get(t, target.ResourceOf(kind), name)
 	if err := unstructured.SetNestedField(u.Object, value, path...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.client.Resource(ResourceOf(kind)).Namespace("batch").Update(t.Context(), u, metav1.UpdateOptions{}); err != nil {
+	if _, err := w.client.Resource(target.ResourceOf(kind)).Namespace("batch").Update(t.Context(), u, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -141,7 +144,7 @@ func (w *world) becomes(t *testing.T, kind v1alpha1.TargetKind, name string, wan
 	t.Helper()
 	eventually(t, fmt.Sprintf("%s of %s %s to be %v", strings.Join(path, "."), kind, name, want), func() bool {
 		w.clock.Step(time.Second)
-		got, _, err := unstructured.NestedFieldNoCopy(w.get(t, ResourceOf(kind), name).Object, path...)
+		got, _, err := unstructured.NestedFieldNoCopy(w.get(t, target.ResourceOf(kind), name).Object, path...)
 		return err == nil && cmp.Equal(got, want)
 	})
 }
@@ -163,10 +166,12 @@ func TestThroughAWindow(t *testing.T) {
 	w := newWorld(t, deployment("a", 10), policyOf("half", halved))
 	registry := prometheus.NewRegistry()
 	w.run(t, registry)
-	before := w.get(t, ResourceOf(v1alpha1.Deployment), "a")
+	before := w.get(t, target.ResourceOf(v1alpha1.Deployment), "a")
 	w.at(2)
 	w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
-	eventually(t, "the event", func() bool { return w.told("Deployment a", "PeakBegun", "5 replicas until 2026-03-02T17:00:00Z", "batch/half") })
+	eventually(t, "the event", func() bool {
+		return w.told("Deployment a", "PeakBegun", "5 replicas until 2026-03-02T17:00:00Z", "batch/half")
+	})
 	eventually(t, "the status", func() bool {
 		w.clock.Step(time.Second)
 		return cmp.Equal(w.conditions(t, "half"), map[string]string{"Ready": "True CarriedOut", "Active": "True WindowOpen", "Conflict": "False Agreed"})
@@ -177,7 +182,7 @@ func TestThroughAWindow(t *testing.T) {
 		w.clock.Step(time.Second)
 		return w.conditions(t, "half")["Active"] == "False NoWindow"
 	})
-	after := w.get(t, ResourceOf(v1alpha1.Deployment), "a")
+	after := w.get(t, target.ResourceOf(v1alpha1.Deployment), "a")
 	after.SetResourceVersion("")
 	before.SetResourceVersion("")
 	after.SetLabels(before.GetLabels())
@@ -237,7 +242,7 @@ func TestSomebodyElse(t *testing.T) {
 		w.at(12)
 		eventually(t, "the record to be taken away", func() bool {
 			w.clock.Step(time.Second)
-			return len(w.get(t, ResourceOf(v1alpha1.Deployment), "a").GetLabels()) == 0
+			return len(w.get(t, target.ResourceOf(v1alpha1.Deployment), "a").GetLabels()) == 0
 		})
 		w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
 	})
@@ -305,7 +310,7 @@ func TestAutoscaledIsLeftToItsAutoscaler(t *testing.T) {
 	w.becomes(t, v1alpha1.HorizontalPodAutoscaler, "h", int64(3), "spec", "maxReplicas")
 	w.becomes(t, v1alpha1.Deployment, "b", int64(5), "spec", "replicas")
 	w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
-	if err := w.client.Resource(ResourceOf(v1alpha1.HorizontalPodAutoscaler)).Namespace("batch").Delete(t.Context(), "h", metav1.DeleteOptions{}); err != nil {
+	if err := w.client.Resource(target.ResourceOf(v1alpha1.HorizontalPodAutoscaler)).Namespace("batch").Delete(t.Context(), "h", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
@@ -348,7 +353,7 @@ func TestKilled(t *testing.T) {
 			t.Fatalf("there was nothing to write in most of %d lives", lives)
 		}
 		w.clock.Step(time.Duration(random.Int64N(int64(16 * time.Hour))))
-		c, err := New(Config{Client: w.client, Kinds: Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 3})
+		c, err := New(Config{Client: w.client, Kinds: target.Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -380,12 +385,12 @@ func (w *world) snapshot(t *testing.T) map[string]any {
 	t.Helper()
 	all := map[string]any{}
 	for _, kind := range []v1alpha1.TargetKind{v1alpha1.Deployment, v1alpha1.Job, v1alpha1.HorizontalPodAutoscaler} {
-		list, err := w.client.Resource(ResourceOf(kind)).List(t.Context(), metav1.ListOptions{})
+		list, err := w.client.Resource(target.ResourceOf(kind)).List(t.Context(), metav1.ListOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, u := range list.Items {
-			all[nameOf(&u)] = []any{u.Object["spec"], len(u.GetLabels()), len(u.GetAnnotations())}
+			all[target.NameOf(&u)] = []any{u.Object["spec"], len(u.GetLabels()), len(u.GetAnnotations())}
 		}
 	}
 	return all

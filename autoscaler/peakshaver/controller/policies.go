@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
 // momentKept is how long policies that were prepared for a moment serve.
@@ -40,9 +41,9 @@ type loaded struct {
 // loadPolicies reads all policies and their calendars, and has every target looked at.
 func (c *Controller) loadPolicies(ctx context.Context) {
 	var all []*loaded
-	for _, informer := range []cache.SharedIndexInformer{c.namespacedInformer, c.clusterWideInformer} {
+	for _, informer := range []cache.SharedIndexInformer{c.namespaced, c.clusterWide} {
 		for _, item := range informer.GetStore().List() {
-			all = append(all, c.load(ctx, asObject(item)))
+			all = append(all, c.load(ctx, target.AsObject(item)))
 		}
 	}
 	c.mu.Lock()
@@ -67,7 +68,9 @@ func (c *Controller) announce(p *loaded, before []*loaded) {
 func (c *Controller) load(ctx context.Context, u *unstructured.Unstructured) *loaded {
 	var typed v1alpha1.ClusterPeakPolicy // a PeakPolicy has the same fields
 	err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &typed)
-	lookup := func(of v1alpha1.CalendarReference) (*calendar.Holidays, error) { return c.calendar(ctx, u.GetNamespace(), of) }
+	lookup := func(of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
+		return c.calendar(ctx, u.GetNamespace(), of)
+	}
 	compiled, errs := policy.Compile(u.GetNamespace(), u.GetName(), &typed.Spec, lookup)
 	if err != nil {
 		errs = append(errs, field.InternalError(field.NewPath("spec"), err))

@@ -14,12 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
-	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
 // insistences is how often what somebody else changed is set again where policies insist; then it is left.
@@ -45,7 +44,7 @@ type outcome struct {
 
 // reconcile makes a target what it is to be, and returns when to look at it again; 0 for not before it changes.
 func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error) {
-	u := get(c.targets[k.kind], k.name)
+	u := target.Get(c.cluster.Targets[k.kind], k.name)
 	if u == nil || u.GetDeletionTimestamp() != nil {
 		c.forget(k)
 		return 0, nil
@@ -56,7 +55,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 		return lookAgain, nil
 	}
 	moment, now := c.moment()
-	o := c.objectOf(k.kind, u, state)
+	o := c.cluster.Object(k.kind, u, state)
 	decision := moment.Decide(o)
 	result := outcome{selected: c.selecting(o), conflicts: decision.Conflicts}
 	again := lookAgain
@@ -86,7 +85,7 @@ func (c *Controller) carryOut(ctx context.Context, k key, u *unstructured.Unstru
 		return string(d.Reason), c.write(ctx, k, u, state, d, result) // what an older version may have changed
 	case state.Foreign && d.Want != state.Original && !c.insists(d.By, state.Overruled):
 		result.foreign, result.message = true, fmt.Sprintf("is left as somebody else made it: %s, where %s wants %s",
-			describe(k.kind, state.Current), strings.Join(d.By, ", "), describe(k.kind, d.Want))
+			target.Describe(k.kind, state.Current), strings.Join(d.By, ", "), target.Describe(k.kind, d.Want))
 		return reasonOverruled, nil
 	}
 	result.waiting = waits(d)
@@ -105,7 +104,7 @@ func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructu
 	if err := c.limiter.Wait(ctx); err != nil {
 		return fmt.Errorf("waiting for a turn to write: %w", err)
 	}
-	_, err := c.Client.Resource(ResourceOf(k.kind)).Namespace(u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, change.Patch,
+	_, err := c.Client.Resource(target.ResourceOf(k.kind)).Namespace(u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, change.Patch,
 		metav1.PatchOptions{FieldManager: change.Manager})
 	c.metrics.wrote(k.kind, change.Restore, err)
 	switch {
@@ -123,7 +122,7 @@ func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructu
 }
 
 func (c *Controller) tell(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, change *ledger.Change) {
-	from, to := describe(k.kind, state.Current), describe(k.kind, d.Want)
+	from, to := target.Describe(k.kind, state.Current), target.Describe(k.kind, d.Want)
 	klog.FromContext(ctx).V(2).Info("Changed", "kind", k.kind, "object", k.name, "from", from, "to", to, "reason", d.Reason, "by", d.By)
 	if change.Restore {
 		c.Recorder.Eventf(u, v1.EventTypeNormal, reasonRestored, "%s again", to)
@@ -161,55 +160,10 @@ func (c *Controller) forget(k key) {
 	c.stale = true
 }
 
-// describe tells the values that a kind has.
-func describe(kind v1alpha1.TargetKind, v policy.Values) string {
-	switch kind {
-	case v1alpha1.Job, v1alpha1.CronJob:
-		return map[bool]string{true: "suspended", false: "running"}[v.Suspend]
-	case v1alpha1.Deployment, v1alpha1.StatefulSet:
-		return fmt.Sprintf("%d replicas", v.Replicas)
-	case v1alpha1.HorizontalPodAutoscaler:
-		return fmt.Sprintf("%d to %d replicas", v.MinReplicas, v.MaxReplicas)
-	case v1alpha1.ScaledObject:
-		return map[bool]string{true: "paused", false: "scaling"}[v.Paused]
-	case v1alpha1.LocalQueue, v1alpha1.ClusterQueue:
-		if v.StopPolicy == "" {
-			return "not stopped"
-		}
-	}
-	return "stopPolicy " + v.StopPolicy
-}
-
 var errNotAnObject = errors.New("not an object")
 
-func asObject(item any) *unstructured.Unstructured {
-	if gone, ok := item.(cache.DeletedFinalStateUnknown); ok {
-		item = gone.Obj
-	}
-	if u, ok := item.(*unstructured.Unstructured); ok {
-		return u
-	}
-	return &unstructured.Unstructured{}
-}
-
-func nameOf(u *unstructured.Unstructured) string {
-	if u.GetNamespace() == "" {
-		return u.GetName()
-	}
-	return u.GetNamespace() + "/" + u.GetName()
-}
-
-// get returns an object of a cache, nil if it is not there.
-func get(informer cache.SharedIndexInformer, name string) *unstructured.Unstructured {
-	item, found, err := informer.GetStore().GetByKey(name)
-	if err != nil || !found {
-		return nil
-	}
-	return asObject(item)
-}
-
 func equalLabels(before, after any) bool {
-	return maps.Equal(asObject(before).GetLabels(), asObject(after).GetLabels())
+	return maps.Equal(target.AsObject(before).GetLabels(), target.AsObject(after).GetLabels())
 }
 
 // trim drops what is not looked at before an object is kept.

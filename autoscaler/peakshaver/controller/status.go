@@ -18,6 +18,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
 // Reasons of conditions.
@@ -128,11 +129,11 @@ func (t *tally) add(k key, o *outcome, name string) {
 
 // writeStatus writes a status that has changed, and tells whether the policy is ready.
 func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *tally, now time.Time) (ready bool, err error) {
-	resource, informer := peakPolicies, c.namespacedInformer
+	resource, informer := peakPolicies, c.namespaced
 	if p.object.GetNamespace() == "" {
-		resource, informer = clusterPeakPolicies, c.clusterWideInformer
+		resource, informer = clusterPeakPolicies, c.clusterWide
 	}
-	latest := get(informer, nameOf(p.object))
+	latest := target.Get(informer.GetStore(), target.NameOf(p.object))
 	if latest == nil {
 		return false, nil
 	}

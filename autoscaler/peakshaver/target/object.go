@@ -1,4 +1,4 @@
-package controller
+package target
 
 import (
 	"cmp"
@@ -7,19 +7,28 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 )
 
-// objectOf is what policies want to know of an object.
-func (c *Controller) objectOf(kind v1alpha1.TargetKind, u *unstructured.Unstructured, state *ledger.State) *policy.Object {
+// Cluster is what is known of a cluster.
+type Cluster struct {
+	// Targets by kind; those of autoscalers have the Indexers of this package.
+	Targets map[v1alpha1.TargetKind]cache.Indexer
+	// Namespaces and Priorities (classes) by name.
+	Namespaces, Priorities cache.Store
+}
+
+// Object is what policies want to know of an object.
+func (c *Cluster) Object(kind v1alpha1.TargetKind, u *unstructured.Unstructured, state *ledger.State) *policy.Object {
 	o := &policy.Object{
 		Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName(), UID: string(u.GetUID()),
 		Labels: u.GetLabels(), Original: state.Original, Priority: c.priorityOf(kind, u),
 	}
-	if namespace := get(c.namespaces, u.GetNamespace()); namespace != nil {
+	if namespace := Get(c.Namespaces, u.GetNamespace()); namespace != nil {
 		o.NamespaceLabels = namespace.GetLabels()
 	}
 	switch kind {
@@ -62,16 +71,16 @@ func timeAt(u *unstructured.Unstructured, path ...string) time.Time {
 }
 
 // priorityOf is the priority of the object's pods; of an autoscaler's, that of what it scales. It is 0 where there are none.
-func (c *Controller) priorityOf(kind v1alpha1.TargetKind, u *unstructured.Unstructured) int32 {
+func (c *Cluster) priorityOf(kind v1alpha1.TargetKind, u *unstructured.Unstructured) int32 {
 	path := []string{"spec", "template", "spec"}
 	switch kind {
 	case v1alpha1.Job, v1alpha1.Deployment, v1alpha1.StatefulSet:
 	case v1alpha1.CronJob:
 		path = []string{"spec", "jobTemplate", "spec", "template", "spec"}
 	case v1alpha1.HorizontalPodAutoscaler, v1alpha1.ScaledObject:
-		scaled, name := scaledBy(u)
-		if informer := c.targets[scaled]; informer != nil && (scaled == v1alpha1.Deployment || scaled == v1alpha1.StatefulSet) {
-			if target := get(informer, u.GetNamespace()+"/"+name); target != nil {
+		scaled, name := ScaledBy(u)
+		if objects := c.Targets[scaled]; objects != nil && (scaled == v1alpha1.Deployment || scaled == v1alpha1.StatefulSet) {
+			if target := Get(objects, u.GetNamespace()+"/"+name); target != nil {
 				return c.priorityOf(scaled, target)
 			}
 		}
@@ -83,8 +92,8 @@ func (c *Controller) priorityOf(kind v1alpha1.TargetKind, u *unstructured.Unstru
 		return int32(priority) //nolint:gosec // the API server holds it to 32 bits
 	}
 	class, _, _ := unstructured.NestedString(u.Object, append(path, "priorityClassName")...)
-	for _, item := range c.priorities.GetStore().List() {
-		of := asObject(item)
+	for _, item := range c.Priorities.List() {
+		of := AsObject(item)
 		byDefault, _, _ := unstructured.NestedBool(of.Object, "globalDefault")
 		if of.GetName() == class || class == "" && byDefault {
 			value, _, _ := unstructured.NestedInt64(of.Object, "value")
@@ -94,8 +103,8 @@ func (c *Controller) priorityOf(kind v1alpha1.TargetKind, u *unstructured.Unstru
 	return 0
 }
 
-// scaledBy is what an autoscaler or ScaledObject scales, in its own namespace.
-func scaledBy(u *unstructured.Unstructured) (kind v1alpha1.TargetKind, name string) {
+// ScaledBy is what an autoscaler or ScaledObject scales, in its own namespace.
+func ScaledBy(u *unstructured.Unstructured) (kind v1alpha1.TargetKind, name string) {
 	name, _, _ = unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "name")
 	of, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "kind")
 	return v1alpha1.TargetKind(cmp.Or(of, string(v1alpha1.Deployment))), name
@@ -103,10 +112,17 @@ func scaledBy(u *unstructured.Unstructured) (kind v1alpha1.TargetKind, name stri
 
 const byScaled = "scaled"
 
-// indexScaled finds autoscalers by what they scale.
+// Indexers find autoscalers by what they scale; nil for other kinds.
+func Indexers(kind v1alpha1.TargetKind) cache.Indexers {
+	if kind == v1alpha1.HorizontalPodAutoscaler || kind == v1alpha1.ScaledObject {
+		return cache.Indexers{byScaled: indexScaled}
+	}
+	return nil
+}
+
 func indexScaled(item any) ([]string, error) {
-	u := asObject(item)
-	kind, name := scaledBy(u)
+	u := AsObject(item)
+	kind, name := ScaledBy(u)
 	return []string{scaledKey(kind, u.GetNamespace(), name)}, nil
 }
 
@@ -114,14 +130,42 @@ func scaledKey(kind v1alpha1.TargetKind, namespace, name string) string {
 	return string(kind) + "/" + namespace + "/" + name
 }
 
-func (c *Controller) autoscaled(kind v1alpha1.TargetKind, u *unstructured.Unstructured) bool {
+func (c *Cluster) autoscaled(kind v1alpha1.TargetKind, u *unstructured.Unstructured) bool {
 	for _, by := range []v1alpha1.TargetKind{v1alpha1.HorizontalPodAutoscaler, v1alpha1.ScaledObject} {
-		if informer := c.targets[by]; informer != nil {
-			found, err := informer.GetIndexer().IndexKeys(byScaled, scaledKey(kind, u.GetNamespace(), u.GetName()))
+		if objects := c.Targets[by]; objects != nil {
+			found, err := objects.IndexKeys(byScaled, scaledKey(kind, u.GetNamespace(), u.GetName()))
 			if err == nil && len(found) > 0 {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// AsObject is what a cache has, or had.
+func AsObject(item any) *unstructured.Unstructured {
+	if gone, ok := item.(cache.DeletedFinalStateUnknown); ok {
+		item = gone.Obj
+	}
+	if u, ok := item.(*unstructured.Unstructured); ok {
+		return u
+	}
+	return &unstructured.Unstructured{}
+}
+
+// NameOf is the name of an object, with its namespace if it has one, as caches have it.
+func NameOf(u *unstructured.Unstructured) string {
+	if u.GetNamespace() == "" {
+		return u.GetName()
+	}
+	return u.GetNamespace() + "/" + u.GetName()
+}
+
+// Get returns an object of a cache, nil if it is not there.
+func Get(store cache.Store, name string) *unstructured.Unstructured {
+	item, found, err := store.GetByKey(name)
+	if err != nil || !found {
+		return nil
+	}
+	return AsObject(item)
 }

@@ -1,9 +1,14 @@
-package controller
+// Package target tells what policies want to know of the objects of a cluster: where they are served, their priority, what
+// scales them, and how their values are told.
+package target
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 )
 
 // ResourceOf is where the objects of a kind are served.
@@ -35,4 +40,23 @@ func Kinds() []v1alpha1.TargetKind {
 		v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler,
 		v1alpha1.ScaledObject, v1alpha1.LocalQueue, v1alpha1.ClusterQueue,
 	}
+}
+
+// Describe tells the values that a kind has.
+func Describe(kind v1alpha1.TargetKind, v policy.Values) string {
+	switch kind {
+	case v1alpha1.Job, v1alpha1.CronJob:
+		return map[bool]string{true: "suspended", false: "running"}[v.Suspend]
+	case v1alpha1.Deployment, v1alpha1.StatefulSet:
+		return fmt.Sprintf("%d replicas", v.Replicas)
+	case v1alpha1.HorizontalPodAutoscaler:
+		return fmt.Sprintf("%d to %d replicas", v.MinReplicas, v.MaxReplicas)
+	case v1alpha1.ScaledObject:
+		return map[bool]string{true: "paused", false: "scaling"}[v.Paused]
+	case v1alpha1.LocalQueue, v1alpha1.ClusterQueue:
+		if v.StopPolicy == "" {
+			return "not stopped"
+		}
+	}
+	return "stopPolicy " + v.StopPolicy
 }

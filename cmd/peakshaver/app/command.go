@@ -1,0 +1,235 @@
+// Package app is the peakshaver command.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiserveroptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/utils/clock"
+
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/controller"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+)
+
+const (
+	name        = "evenkeel-peakshaver"
+	defaultPort = 10270
+	// A lease that nobody renews is taken over after leaseTime.
+	leaseTime, renewTime, retryTime = 15 * time.Second, 10 * time.Second, 2 * time.Second
+	// eventsPerSecond, after the first few, are told of all objects together.
+	eventsPerSecond = 10
+)
+
+type options struct {
+	kubeconfig     string
+	leaderElect    bool
+	leaseNamespace string
+	writes         float32
+	workers        int
+
+	serving        *apiserveroptions.SecureServingOptionsWithLoopback
+	authentication *apiserveroptions.DelegatingAuthenticationOptions
+	authorization  *apiserveroptions.DelegatingAuthorizationOptions
+}
+
+// NewCommand returns the peakshaver command with its subcommands.
+func NewCommand() *cobra.Command {
+	o := &options{
+		serving:        apiserveroptions.NewSecureServingOptions().WithLoopback(),
+		authentication: apiserveroptions.NewDelegatingAuthenticationOptions(),
+		authorization:  apiserveroptions.NewDelegatingAuthorizationOptions().WithAlwaysAllowPaths("/livez", "/readyz"),
+	}
+	// Reachable from elsewhere only where someone asked for it.
+	o.serving.BindAddress, o.serving.BindPort = net.IPv4(127, 0, 0, 1), defaultPort
+	o.serving.ServerCert.CertDirectory, o.serving.ServerCert.PairName = "", "peakshaver"
+	o.authentication.RemoteKubeConfigFileOptional = true
+	o.authorization.RemoteKubeConfigFileOptional = true
+
+	cmd := &cobra.Command{
+		Use:   "peakshaver",
+		Short: "Move low-priority work off the peak, and back",
+		Long: `peakshaver carries out PeakPolicies and ClusterPeakPolicies: inside their
+windows the objects that they select are as they say, outside as their owners
+made them.
+
+Other commands:
+  peakshaver preview -f FILE       tell what policies will do to which objects when`,
+		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "How the API server is reached; empty: as a pod is told.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Work only while no other peakshaver does.")
+	flags.StringVar(&o.leaseNamespace, "leader-elect-namespace", "evenkeel-system", "Where the lease of the leader is.")
+	flags.Float32Var(&o.writes, "writes-per-second", 200, "How many objects are changed in a second at most.")
+	flags.IntVar(&o.workers, "workers", 16, "How many objects are looked at at once.")
+	o.serving.AddFlags(flags)
+	o.authentication.AddFlags(flags)
+	o.authorization.AddFlags(flags)
+	cmd.AddCommand(newPreviewCommand())
+	return cmd
+}
+
+func (o *options) run(ctx context.Context) error {
+	config, err := restConfig(o.kubeconfig)
+	if err != nil {
+		return err
+	}
+	if o.writes <= 0 || o.workers <= 0 {
+		return errors.New("--writes-per-second and --workers must be above 0")
+	}
+	state := &health{}
+	if err := o.serve(ctx, state); err != nil {
+		return err
+	}
+	if !o.leaderElect {
+		return o.work(ctx, config)
+	}
+	return o.lead(ctx, config, state)
+}
+
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading --kubeconfig %q: %w", kubeconfig, err)
+	}
+	config.QPS = -1 // the controller itself limits what it writes
+	return rest.AddUserAgent(config, "peakshaver"), nil
+}
+
+// lead works while this process has the lease, and ends when it loses it: what it was about to write is not known then.
+func (o *options) lead(ctx context.Context, config *rest.Config, state *health) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("reading the host's name: %w", err)
+	}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, o.leaseNamespace, name, client.CoreV1(), client.CoordinationV1(),
+		resourcelock.ResourceLockConfig{Identity: host + "_" + uuid.NewString()})
+	if err != nil {
+		return fmt.Errorf("making a lock: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: lock, Name: name, LeaseDuration: leaseTime, RenewDeadline: renewTime, RetryPeriod: retryTime, ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) {
+				ended <- o.work(ctx, config)
+				cancel()
+			},
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("making an elector: %w", err)
+	}
+	state.watch(elector)
+	elector.Run(ctx)
+	lost := ctx.Err() == nil
+	select {
+	case err := <-ended:
+		if err == nil && lost {
+			err = errors.New("another peakshaver leads now")
+		}
+		return err
+	default:
+		return nil // never led
+	}
+}
+
+// work carries policies out until the context ends.
+func (o *options) work(ctx context.Context, config *rest.Config) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	kinds, err := servedKinds(client.Discovery())
+	if err != nil {
+		return err
+	}
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	defer broadcaster.Shutdown()
+	limited := rest.CopyConfig(config)
+	limited.QPS, limited.Burst = eventsPerSecond, 10*eventsPerSecond
+	teller, err := kubernetes.NewForConfig(limited)
+	if err != nil {
+		return fmt.Errorf("making a client for events: %w", err)
+	}
+	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: teller.CoreV1().Events("")})
+	c, err := controller.New(controller.Config{
+		Client: objects, Kinds: kinds, Clock: clock.RealClock{}, WritesPerSecond: o.writes, Workers: o.workers, Registerer: legacyregistry.Registerer(),
+		Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: name}),
+	})
+	if err != nil {
+		return err
+	}
+	return c.Run(ctx)
+}
+
+// servedKinds are the kinds that the cluster has. It is an error where it does not have policies.
+func servedKinds(client discovery.DiscoveryInterface) ([]v1alpha1.TargetKind, error) {
+	for _, resource := range []string{"peakpolicies", "clusterpeakpolicies"} {
+		if found, err := served(client, v1alpha1.GroupVersion.WithResource(resource)); err != nil || !found {
+			return nil, errors.Join(err, fmt.Errorf("the cluster has no %s: kubectl apply -k manifests/crd", resource))
+		}
+	}
+	return presentKinds(client)
+}
+
+func presentKinds(client discovery.DiscoveryInterface) ([]v1alpha1.TargetKind, error) {
+	var kinds []v1alpha1.TargetKind
+	for _, kind := range target.Kinds() {
+		found, err := served(client, target.ResourceOf(kind))
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds, nil
+}
+
+func served(client discovery.DiscoveryInterface, resource schema.GroupVersionResource) (bool, error) {
+	list, err := client.ServerResourcesForGroupVersion(resource.GroupVersion().String())
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("asking what there is of %s: %w", resource.GroupVersion(), err)
+	}
+	return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == resource.Resource }), nil
+}

@@ -128,7 +128,7 @@ func (c *Controller) watch() error {
 			return fmt.Errorf("watching %s: %w", kind, err)
 		}
 		c.cluster.Targets[kind] = informer.GetIndexer()
-		if _, err := informer.AddEventHandler(c.each(func(u *unstructured.Unstructured) { c.enqueue(kind, u) })); err != nil {
+		if _, err := informer.AddEventHandler(each(func(u *unstructured.Unstructured) { c.enqueue(kind, u) })); err != nil {
 			return fmt.Errorf("watching %s: %w", kind, err)
 		}
 	}
@@ -153,7 +153,7 @@ func (c *Controller) watch() error {
 	return nil
 }
 
-func (c *Controller) each(do func(*unstructured.Unstructured)) cache.ResourceEventHandler {
+func each(do func(*unstructured.Unstructured)) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(item any) { do(target.AsObject(item)) },
 		UpdateFunc: func(_, item any) { do(target.AsObject(item)) },

@@ -348,10 +348,7 @@ func TestKilled(t *testing.T) {
 		}
 		return true, nil, errors.New("killed")
 	})
-	for lives := 0; killed < kills; lives++ {
-		if lives > 5*kills {
-			t.Fatalf("there was nothing to write in most of %d lives", lives)
-		}
+	for range kills {
 		w.clock.Step(time.Duration(random.Int64N(int64(16 * time.Hour))))
 		c, err := New(Config{Client: w.client, Kinds: target.Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 3})
 		if err != nil {
@@ -363,16 +360,19 @@ func TestKilled(t *testing.T) {
 		mu.Unlock()
 		ended := make(chan error, 1)
 		go func() { ended <- c.Run(ctx) }()
-		for step := 0; ctx.Err() == nil && step < 40; step++ { // time passes, and sooner or later there is a write
+		eventually(t, "a write to be killed at", func() bool { // time passes, and sooner or later there is one
 			w.clock.Step(time.Duration(random.Int64N(int64(time.Hour))))
-			_ = wait.PollUntilContextTimeout(ctx, time.Millisecond, time.Millisecond, false, func(context.Context) (bool, error) { return true, nil })
-		}
+			return ctx.Err() != nil
+		})
 		cancel()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
 	}
 	mu.Lock()
+	if killed != kills {
+		t.Errorf("killed %d times, want %d", killed, kills)
+	}
 	left = 1 << 30
 	mu.Unlock()
 	w.clock.SetTime(monday.AddDate(1, 0, 0))

@@ -52,7 +52,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 	state, err := ledger.Read(k.kind, u)
 	if err != nil {
 		c.settle(k, u, outcome{refused: true, message: err.Error()}, reasonUnreadable)
-		return lookAgain, nil
+		return lookAgain, nil //nolint:nilerr // told by an event; until it is changed, trying again is of no use
 	}
 	moment, now := c.moment()
 	o := c.cluster.Object(k.kind, u, state)
@@ -69,7 +69,9 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 }
 
 // carryOut writes what a decision needs, and returns the reason of a problem.
-func (c *Controller) carryOut(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, result *outcome) (string, error) {
+func (c *Controller) carryOut(
+	ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, result *outcome,
+) (reason string, err error) {
 	result.changed = state.Held
 	switch {
 	case d.Hold:

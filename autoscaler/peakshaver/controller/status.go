@@ -85,10 +85,8 @@ func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 		tallies[p.Name()] = &tally{}
 	}
 	for k, o := range c.outcomes {
-		for state, is := range map[string]bool{"changed": o.changed, "waiting": o.waiting, "refused": o.refused, "overruled": o.foreign} {
-			if is {
-				states[state]++
-			}
+		for _, state := range o.states() {
+			states[state]++
 		}
 		for _, name := range o.selected {
 			if t := tallies[name]; t != nil {
@@ -100,6 +98,17 @@ func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 		c.metrics.targets.WithLabelValues(state).Set(float64(n))
 	}
 	return c.policies.all, tallies
+}
+
+// states as metrics name them.
+func (o *outcome) states() []string {
+	var all []string
+	for name, is := range map[string]bool{"changed": o.changed, "waiting": o.waiting, "refused": o.refused, "overruled": o.foreign} {
+		if is {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func (t *tally) add(k key, o *outcome, name string) {

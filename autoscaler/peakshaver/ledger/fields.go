@@ -16,7 +16,7 @@ import (
 type field struct {
 	path  []string
 	parse func(word string, into *policy.Values) error
-	print func(policy.Values) string
+	write func(policy.Values) string
 	value func(word string) any // as the object has it
 }
 
@@ -54,7 +54,7 @@ func onOff(path []string, of func(*policy.Values) *bool, value func(string) any)
 			}
 			return err
 		},
-		print: func(v policy.Values) string { return strconv.FormatBool(*of(&v)) },
+		write: func(v policy.Values) string { return strconv.FormatBool(*of(&v)) },
 		value: value,
 	}
 }
@@ -72,9 +72,9 @@ func number(name string, of func(*policy.Values) *int32) field {
 			*of(into) = int32(n)
 			return err
 		},
-		print: func(v policy.Values) string { return strconv.Itoa(int(*of(&v))) },
+		write: func(v policy.Values) string { return strconv.Itoa(int(*of(&v))) },
 		value: func(word string) any {
-			n, _ := strconv.ParseInt(word, 10, 32) // print wrote it, or parse read it
+			n, _ := strconv.ParseInt(word, 10, 32) // write wrote it, or parse read it
 			return n
 		},
 	}
@@ -89,7 +89,7 @@ func stopPolicy() field {
 			}
 			return nil
 		},
-		print: func(v policy.Values) string {
+		write: func(v policy.Values) string {
 			if v.StopPolicy == "" {
 				return absent
 			}

@@ -17,19 +17,23 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 )
 
+// The record. The values are in labels since kubectl rollout undo replaces all annotations of a Deployment by those of an
+// old ReplicaSet.
 const (
-	// LabelOriginal has the values that the owner gave, LabelSet those that were given in their place. They are labels
-	// since kubectl rollout undo replaces all annotations of a Deployment by those of an old ReplicaSet.
+	// LabelOriginal has the values that the owner gave.
 	LabelOriginal = "peakshaver.evenkeel.dev/original"
-	LabelSet      = "peakshaver.evenkeel.dev/set"
-	// AnnotationReason says why, AnnotationUntil until when at least (RFC 3339).
+	// LabelSet has those that were given in their place.
+	LabelSet = "peakshaver.evenkeel.dev/set"
+	// AnnotationReason says why.
 	AnnotationReason = "peakshaver.evenkeel.dev/reason"
-	AnnotationUntil  = "peakshaver.evenkeel.dev/until"
+	// AnnotationUntil says until when at least (RFC 3339).
+	AnnotationUntil = "peakshaver.evenkeel.dev/until"
 	// AnnotationOverruled counts how often somebody else changed what was set, and it was set again.
 	AnnotationOverruled = "peakshaver.evenkeel.dev/overruled"
 
-	// Manager owns the fields that are not as their owner made them, RestoreManager those that were restored.
-	Manager        = "evenkeel-peakshaver"
+	// Manager owns the fields that are not as their owner made them.
+	Manager = "evenkeel-peakshaver"
+	// RestoreManager owns those that were restored.
 	RestoreManager = "evenkeel-peakshaver-restore"
 
 	separator = "."
@@ -124,7 +128,7 @@ func (s *State) values(words []string) (policy.Values, error) {
 func (s *State) words(v policy.Values) []string {
 	words := make([]string, len(s.fields))
 	for i := range s.fields {
-		if words[i] = s.fields[i].print(v); words[i] == s.fields[i].print(s.Original) {
+		if words[i] = s.fields[i].write(v); words[i] == s.fields[i].write(s.Original) {
 			words[i] = s.original[i]
 		}
 	}
@@ -184,18 +188,24 @@ func (s *State) patch(words []string, labels, annotations map[string]any) []byte
 		if words[i] != absent {
 			value = f.value(words[i])
 		}
-		at := patch
-		for _, step := range f.path[:len(f.path)-1] {
-			if at[step] == nil {
-				at[step] = map[string]any{}
-			}
-			at = at[step].(map[string]any) //nolint:forcetypeassert // made above
-		}
-		at[f.path[len(f.path)-1]] = value
+		put(patch, value, f.path)
 	}
 	text, err := json.Marshal(patch)
 	if err != nil {
 		panic(err) // strings, numbers and maps of them
 	}
 	return text
+}
+
+// put a value at a path, which leads through maps that are there or made.
+func put(into map[string]any, value any, path []string) {
+	for _, step := range path[:len(path)-1] {
+		next, ok := into[step].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			into[step] = next
+		}
+		into = next
+	}
+	into[path[len(path)-1]] = value
 }

@@ -72,24 +72,27 @@ func timeAt(u *unstructured.Unstructured, path ...string) time.Time {
 
 // priorityOf is the priority of the object's pods; of an autoscaler's, that of what it scales. It is 0 where there are none.
 func (c *Cluster) priorityOf(kind v1alpha1.TargetKind, u *unstructured.Unstructured) int32 {
-	path := []string{"spec", "template", "spec"}
 	switch kind {
 	case v1alpha1.Job, v1alpha1.Deployment, v1alpha1.StatefulSet:
+		return c.priorityOfPods(u, "spec", "template", "spec")
 	case v1alpha1.CronJob:
-		path = []string{"spec", "jobTemplate", "spec", "template", "spec"}
+		return c.priorityOfPods(u, "spec", "jobTemplate", "spec", "template", "spec")
 	case v1alpha1.HorizontalPodAutoscaler, v1alpha1.ScaledObject:
 		scaled, name := ScaledBy(u)
-		if objects := c.Targets[scaled]; objects != nil && (scaled == v1alpha1.Deployment || scaled == v1alpha1.StatefulSet) {
-			if target := Get(objects, u.GetNamespace()+"/"+name); target != nil {
-				return c.priorityOf(scaled, target)
+		if objects := c.Targets[scaled]; objects != nil && scaled != kind {
+			if of := Get(objects, u.GetNamespace()+"/"+name); of != nil {
+				return c.priorityOf(scaled, of)
 			}
 		}
-		return 0
-	default:
-		return 0
+	case v1alpha1.LocalQueue, v1alpha1.ClusterQueue: // of many
 	}
+	return 0
+}
+
+// priorityOfPods is that of a pod's specification at a path.
+func (c *Cluster) priorityOfPods(u *unstructured.Unstructured, path ...string) int32 {
 	if priority, found, _ := unstructured.NestedInt64(u.Object, append(path, "priority")...); found {
-		return int32(priority) //nolint:gosec // the API server holds it to 32 bits
+		return int32(priority)
 	}
 	class, _, _ := unstructured.NestedString(u.Object, append(path, "priorityClassName")...)
 	for _, item := range c.Priorities.List() {
@@ -97,7 +100,7 @@ func (c *Cluster) priorityOf(kind v1alpha1.TargetKind, u *unstructured.Unstructu
 		byDefault, _, _ := unstructured.NestedBool(of.Object, "globalDefault")
 		if of.GetName() == class || class == "" && byDefault {
 			value, _, _ := unstructured.NestedInt64(of.Object, "value")
-			return int32(value) //nolint:gosec // the API server holds it to 32 bits
+			return int32(value)
 		}
 	}
 	return 0

@@ -1,4 +1,4 @@
-// Package app is the peakshaver command.
+// Package app is the peakshaver command: the controller of peak policies, and a preview of them.
 package app
 
 import (

@@ -139,11 +139,13 @@ func (f *forecast) readFile(name string, in io.Reader) error {
 
 // add takes an object where it belongs; one that policies have nothing to do with is passed over.
 func (f *forecast) add(u *unstructured.Unstructured) error {
-	switch kind := u.GetKind(); kind {
+	kind := u.GetKind()
+	objects := f.cluster.Targets[v1alpha1.TargetKind(kind)]
+	if u.GetNamespace() == "" && (kind == "PeakPolicy" || objects != nil && kind != string(v1alpha1.ClusterQueue)) {
+		u.SetNamespace(metav1.NamespaceDefault)
+	}
+	switch kind {
 	case "PeakPolicy", "ClusterPeakPolicy":
-		if kind == "PeakPolicy" && u.GetNamespace() == "" {
-			u.SetNamespace(metav1.NamespaceDefault)
-		}
 		f.policies = append(f.policies, u)
 	case "ConfigMap":
 		f.configMaps[target.NameOf(u)] = u
@@ -151,15 +153,11 @@ func (f *forecast) add(u *unstructured.Unstructured) error {
 		return f.cluster.Namespaces.Add(u)
 	case "PriorityClass":
 		return f.cluster.Priorities.Add(u)
-	default:
-		if objects := f.cluster.Targets[v1alpha1.TargetKind(kind)]; objects != nil {
-			if u.GetNamespace() == "" && v1alpha1.TargetKind(kind) != v1alpha1.ClusterQueue {
-				u.SetNamespace(metav1.NamespaceDefault)
-			}
-			return objects.Add(u)
-		}
 	}
-	return nil
+	if objects == nil {
+		return nil
+	}
+	return objects.Add(u)
 }
 
 func (f *forecast) readCluster(ctx context.Context) error {
@@ -212,9 +210,10 @@ func (f *forecast) compile() ([]*policy.Policy, error) {
 			errs = append(errs, fmt.Errorf("%s %s: %w", u.GetKind(), target.NameOf(u), err))
 			continue
 		}
-		compiled, wrong := policy.Compile(u.GetNamespace(), u.GetName(), &typed.Spec, func(of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
+		lookup := func(of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
 			return f.calendar(u.GetNamespace(), of)
-		})
+		}
+		compiled, wrong := policy.Compile(u.GetNamespace(), u.GetName(), &typed.Spec, lookup)
 		if err := wrong.ToAggregate(); err != nil {
 			errs = append(errs, fmt.Errorf("%s %s: %w", u.GetKind(), target.NameOf(u), err))
 		}

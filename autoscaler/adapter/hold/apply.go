@@ -19,7 +19,7 @@ import (
 // to them: that is an error which names them.
 func (w *Writer) fit(ctx context.Context, one *wish.Wish) error {
 	if one.Object.Spec.AutoscalerPolicy != v1alpha1.ApplyAutoscaler || one.Fault != nil {
-		return nil
+		return nil //nolint:nilerr // the fault is told by the condition Ready
 	}
 	for _, a := range one.Autoscalers {
 		want := hpa.Fit(&a.Spec, &one.Config).Behavior.ScaleDown

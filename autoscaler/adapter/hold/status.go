@@ -170,7 +170,10 @@ func fits(w *wish.Wish, unset error) metav1.Condition {
 
 // reaches says whether a restart finds all the history that it needs.
 func reaches(w *wish.Wish, retention time.Duration) metav1.Condition {
-	c := metav1.Condition{Type: HistoryReaches, Status: metav1.ConditionUnknown, Reason: RetentionUnknown, Message: "how long Prometheus keeps samples is not known"}
+	c := metav1.Condition{
+		Type: HistoryReaches, Status: metav1.ConditionUnknown, Reason: RetentionUnknown,
+		Message: "how long Prometheus keeps samples is not known",
+	}
 	if retention == 0 || w.Config.Step == 0 {
 		return c
 	}

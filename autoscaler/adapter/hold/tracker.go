@@ -13,8 +13,6 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/wish"
 )
 
-const week = 7 * 24 * time.Hour
-
 // tracker keeps one window up to date.
 type tracker struct {
 	wish atomic.Pointer[wish.Wish] // its key and config do not change

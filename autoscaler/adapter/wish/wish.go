@@ -244,11 +244,16 @@ func (w *Wish) read(m *autoscalingv2.MetricSpec) *autoscalingv2.MetricTarget {
 	default:
 		return nil
 	}
-	selector, err := selectorOf(id.Selector)
-	if !same || err != nil || id.Name != w.Key.Metric || selector.String() != w.Key.Selector {
+	if !same || !w.names(id) {
 		return nil
 	}
 	return target
+}
+
+// names tells whether an autoscaler's metric is the window's.
+func (w *Wish) names(id *autoscalingv2.MetricIdentifier) bool {
+	selector, err := selectorOf(id.Selector)
+	return err == nil && id.Name == w.Key.Metric && selector.String() == w.Key.Selector
 }
 
 // configure converts the specification.
@@ -265,7 +270,8 @@ func (w *Wish) configure(g Grid) error {
 		c.SlowScaleDown = &window.SlowScaleDown{Hold: length(s.Hold), HalfLife: length(s.HalfLife), Period: length(s.Period)}
 		if s.Pods != nil {
 			if len(w.Autoscalers) == 0 {
-				return errors.New("spec.slowScaleDown.pods: no HorizontalPodAutoscaler scales the target, so that maxReplicas is not known; make one, or use halfLife")
+				return errors.New("spec.slowScaleDown.pods: no HorizontalPodAutoscaler scales the target, so that maxReplicas is not known; " +
+					"make one, or use halfLife")
 			}
 			c.SlowScaleDown.Pods, c.SlowScaleDown.MaxPods = *s.Pods, w.maxReplicas()
 		}

@@ -67,7 +67,7 @@ func TestWishes(t *testing.T) {
 		"value target of another metric": {key: key(), hpa: func(a *autoscalingv2.HorizontalPodAutoscaler) {
 			a.Spec.Metrics[0].Pods.Metric.Name, a.Spec.Metrics[0].Pods.Target.Type = "other", autoscalingv2.ValueMetricType
 		}},
-		"window shorter than two steps": {want: Invalid, key: key(), says: "spec.max.window", window: func(w *v1alpha1.ScalingWindow) {
+		"window shorter than two steps": {want: Invalid, key: key(), says: "spec.maxWindow", window: func(w *v1alpha1.ScalingWindow) {
 			w.Spec.MaxWindow = duration(20 * time.Second)
 		}},
 		"pods per period without autoscaler": {want: Invalid, key: serve.Key{

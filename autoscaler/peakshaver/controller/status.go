@@ -80,24 +80,32 @@ func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 		return nil, nil
 	}
 	c.stale, c.told = false, now
-	tallies, states := map[string]*tally{}, map[string]int{"changed": 0, "waiting": 0, "refused": 0, "overruled": 0}
+	c.count()
+	tallies := map[string]*tally{}
 	for _, p := range c.policies.all {
 		tallies[p.Name()] = &tally{}
 	}
 	for k, o := range c.outcomes {
-		for _, state := range o.states() {
-			states[state]++
-		}
 		for _, name := range o.selected {
 			if t := tallies[name]; t != nil {
 				t.add(k, &o, name)
 			}
 		}
 	}
+	return c.policies.all, tallies
+}
+
+// count tells how many targets are in each state.
+func (c *Controller) count() {
+	states := map[string]int{"changed": 0, "waiting": 0, "refused": 0, "overruled": 0}
+	for _, o := range c.outcomes {
+		for _, state := range o.states() {
+			states[state]++
+		}
+	}
 	for state, n := range states {
 		c.metrics.targets.WithLabelValues(state).Set(float64(n))
 	}
-	return c.policies.all, tallies
 }
 
 // states as metrics name them.

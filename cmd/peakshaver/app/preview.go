@@ -174,7 +174,8 @@ func (f *forecast) readCluster(ctx context.Context) error {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	resources := []schema.GroupVersionResource{
-		{Version: "v1", Resource: "namespaces"}, {Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}, {Version: "v1", Resource: "configmaps"},
+		{Version: "v1", Resource: "namespaces"}, {Version: "v1", Resource: "configmaps"},
+		{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"},
 	}
 	kinds, err := presentKinds(client.Discovery())
 	if err != nil {

@@ -89,21 +89,13 @@ func (c *Controller) load(ctx context.Context, u *unstructured.Unstructured) *lo
 
 // calendar reads a ConfigMap. It is not watched: a controller that may read one ConfigMap by name need not see them all.
 func (c *Controller) calendar(ctx context.Context, namespace string, of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
-	if namespace == "" {
-		namespace = of.Namespace
-	}
-	u, err := c.Client.Resource(configMapResource).Namespace(namespace).Get(ctx, of.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("there is no ConfigMap %s/%s", namespace, of.Name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	text, found, err := unstructured.NestedString(u.Object, "data", of.Key)
-	if err != nil || !found {
-		return nil, fmt.Errorf("the ConfigMap %s/%s has no key %q", namespace, of.Name, of.Key)
-	}
-	return calendar.Parse(text)
+	return target.Calendar(namespace, of, func(namespace string) (*unstructured.Unstructured, error) {
+		u, err := c.Client.Resource(configMapResource).Namespace(namespace).Get(ctx, of.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("there is no ConfigMap %s/%s", namespace, of.Name)
+		}
+		return u, err
+	})
 }
 
 // moment is all policies now, or less than a second ago, and that time.

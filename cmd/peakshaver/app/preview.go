@@ -224,16 +224,11 @@ func (f *forecast) compile() ([]*policy.Policy, error) {
 }
 
 func (f *forecast) calendar(namespace string, of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
-	if namespace == "" {
-		namespace = of.Namespace
-	}
-	u := f.configMaps[namespace+"/"+of.Name]
-	if u == nil {
-		return nil, fmt.Errorf("there is no ConfigMap %s/%s in the files or the cluster", namespace, of.Name)
-	}
-	text, found, err := unstructured.NestedString(u.Object, "data", of.Key)
-	if err != nil || !found {
-		return nil, fmt.Errorf("the ConfigMap %s/%s has no key %q", namespace, of.Name, of.Key)
-	}
-	return calendar.Parse(text)
+	return target.Calendar(namespace, of, func(namespace string) (*unstructured.Unstructured, error) {
+		u := f.configMaps[namespace+"/"+of.Name]
+		if u == nil {
+			return nil, fmt.Errorf("there is no ConfigMap %s/%s in the files or the cluster", namespace, of.Name)
+		}
+		return u, nil
+	})
 }

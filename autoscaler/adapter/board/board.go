@@ -47,6 +47,9 @@ func New(c Config, source Prometheus, clk clock.Clock, r Registerer) (*Board, er
 	}, nil
 }
 
+// Config is what the board goes by, with its defaults.
+func (b *Board) Config() Config { return b.config }
+
 // Subscribe has f called after each tick, when all queries were asked.
 func (b *Board) Subscribe(f func(tick time.Time)) {
 	b.mu.Lock()

@@ -153,8 +153,7 @@ func (c *Catalogue) matches() []string {
 // rules are those of all sets, in their order.
 func (c *Catalogue) rules() (all []*rules.Rule) {
 	for _, set := range c.sets {
-		all = append(all, set.Custom...)
-		all = append(all, set.External...)
+		all = append(all, set.All()...)
 	}
 	return all
 }

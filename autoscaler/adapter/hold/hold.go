@@ -51,9 +51,7 @@ var _ serve.Windows = (*Windows)(nil)
 
 // Config is what Windows are made of.
 type Config struct {
-	Board *board.Board
-	// Ticks is the board's.
-	Ticks     board.Config
+	Board     *board.Board
 	Catalogue *catalogue.Catalogue
 	Mapper    wish.Mapper
 	// History is asked for what was not seen, Concurrency windows at once.
@@ -72,17 +70,18 @@ func New(c Config) (*Windows, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics of windows: %w", err)
 	}
+	ticks := c.Board.Config()
 	w := &Windows{
-		grid:  wish.Grid{Step: c.Ticks.Step, Fresh: c.Ticks.Fresh, Stale: c.Ticks.Stale},
+		grid:  wish.Grid{Step: ticks.Step, Fresh: ticks.Fresh, Stale: ticks.Stale},
 		board: c.Board, catalogue: c.Catalogue, mapper: c.Mapper, clock: c.Clock, metrics: m,
 		live: demand.Live{Board: c.Board},
 		history: demand.History{
-			Source: c.History, Step: c.Ticks.Step, Fresh: c.Ticks.Fresh, Timeout: c.Ticks.Timeout, Points: points,
+			Source: c.History, Step: ticks.Step, Fresh: ticks.Fresh, Timeout: ticks.Timeout, Points: points,
 		},
 		slots: make(chan struct{}, c.Concurrency),
 		byKey: map[serve.Key]*tracker{}, byNamespace: map[string][]*tracker{},
 	}
-	w.last.Store(c.Ticks.Tick(c.Clock.Now()).UnixMilli())
+	w.last.Store(ticks.Tick(c.Clock.Now()).UnixMilli())
 	f := newFigures(w)
 	if err := register.Register(c.Metrics, &f); err != nil {
 		return nil, fmt.Errorf("registering figures of windows: %w", err)

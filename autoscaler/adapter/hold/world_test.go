@@ -201,7 +201,7 @@ func start(t testing.TB, p *world, c board.Config, windows []*v1alpha1.ScalingWi
 	cat.Use(set)
 	cat.Refresh(ctx)
 	w, err := New(Config{
-		Board: b, Ticks: c, Catalogue: cat, Mapper: rules.BuiltIn(), History: p, Concurrency: 2, Clock: clock.RealClock{},
+		Board: b, Catalogue: cat, Mapper: rules.BuiltIn(), History: p, Concurrency: 2, Clock: clock.RealClock{},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,9 @@ type Set struct {
 	Notices []Fault
 }
 
+// All are the sound rules, in the order of the file.
+func (s *Set) All() []*Rule { return slices.Concat(s.Custom, s.External) }
+
 // Rule is a sound rule of the file.
 type Rule struct {
 	// Path is rules[3] or externalRules[0].

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -75,7 +74,7 @@ func (c *checker) series(ctx context.Context, set *rules.Set) (map[*rules.Rule][
 		return nil, err
 	}
 	found := map[*rules.Rule][]rules.Series{}
-	for _, rule := range slices.Concat(set.Custom, set.External) {
+	for _, rule := range set.All() {
 		if found[rule], err = seriesOf(ctx, source, rule, c.since); err != nil {
 			return nil, err
 		}
@@ -91,11 +90,7 @@ func seriesOf(ctx context.Context, source promv1.API, rule *rules.Rule, since ti
 	}
 	list := []rules.Series{}
 	for _, set := range labels {
-		flat := make(map[string]string, len(set))
-		for name, value := range set {
-			flat[string(name)] = string(value)
-		}
-		list = append(list, rules.SeriesOf(flat))
+		list = append(list, rules.SeriesOf(set))
 	}
 	return list, nil
 }

@@ -60,7 +60,7 @@ func (b *ruleBook) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the rules: %w", err)
 	}
-	if set := rules.Parse(b.path, raw); sound(set) == 0 && len(set.Faults) > 0 {
+	if set := rules.Parse(b.path, raw); len(set.All()) == 0 && len(set.Faults) > 0 {
 		return fmt.Errorf("reading the rules: %s", set.Faults[0])
 	}
 	b.take(ctx, raw)
@@ -99,7 +99,7 @@ func (b *ruleBook) take(ctx context.Context, raw []byte) {
 		log.Info("A rule may not do what it was meant to", "notice", notice.String())
 	}
 	b.faults.WithLabelValues().Set(float64(len(set.Faults)))
-	if sound(set) == 0 && len(set.Faults) > 0 {
+	if len(set.All()) == 0 && len(set.Faults) > 0 {
 		log.Error(nil, "The rules file has no sound rule; the last rules go on", "file", b.path)
 		return
 	}
@@ -107,5 +107,3 @@ func (b *ruleBook) take(ctx context.Context, raw []byte) {
 	b.use(b.presets, set)
 	log.Info("Rules were read", "file", b.path, "custom", len(set.Custom), "external", len(set.External))
 }
-
-func sound(set *rules.Set) int { return len(set.Custom) + len(set.External) }

@@ -61,7 +61,6 @@ type adapter struct {
 	catalogue  *catalogue.Catalogue
 	rules      *ruleBook
 	prometheus promv1.API
-	ticks      board.Config
 	router     *router.Router // nil without other servers
 	windows    *windows
 }
@@ -157,12 +156,11 @@ func (a *adapter) addMetrics(c *config.Config, r prometheus.Registerer) error {
 		return err
 	}
 	clk := clock.RealClock{}
-	a.prometheus, a.ticks = prom, board.Config{
+	a.prometheus = prom
+	a.board, err = board.New(board.Config{
 		Step: c.Step.Duration, Delay: c.Delay.Duration, Fresh: c.FreshFor.Duration, Stale: c.StaleAfter.Duration,
 		Idle: c.IdleAfter.Duration, Timeout: c.Prometheus.Timeout.Duration, Concurrency: c.Prometheus.Concurrency, MaxRows: c.MaxRows,
-	}
-	a.ticks.Default()
-	a.board, err = board.New(a.ticks, prom, clk, r)
+	}, prom, clk, r)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func newWindows(a *adapter, c *config.Config, rest *rest.Config, client kubernet
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	w.held, err = hold.New(hold.Config{
-		Board: a.board, Ticks: a.ticks, Catalogue: a.catalogue, Mapper: a.mapper, History: a.prometheus,
+		Board: a.board, Catalogue: a.catalogue, Mapper: a.mapper, History: a.prometheus,
 		Concurrency: c.Prometheus.Concurrency, Clock: clock.RealClock{}, Metrics: legacyregistry.Registerer(),
 	})
 	if err != nil {

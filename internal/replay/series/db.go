@@ -7,8 +7,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -184,6 +186,27 @@ func (db *DB) LabelValues(ctx context.Context, name string) ([]string, error) {
 		return nil, fmt.Errorf("reading values of label %q: %w", name, err)
 	}
 	return values, nil
+}
+
+// Series lists the series that one of the selectors matches and that may have samples from start to end.
+func (db *DB) Series(ctx context.Context, selectors [][]*labels.Matcher, start, end time.Time) ([]labels.Labels, error) {
+	querier, err := db.tsdb.Querier(start.UnixMilli(), end.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("listing series: %w", err)
+	}
+	defer func() { _ = querier.Close() }() // it only read
+	found := map[string]labels.Labels{}
+	for _, matchers := range selectors {
+		set := querier.Select(ctx, false, &storage.SelectHints{Start: start.UnixMilli(), End: end.UnixMilli(), Func: "series"}, matchers...)
+		for set.Next() {
+			l := set.At().Labels()
+			found[l.String()] = l
+		}
+		if set.Err() != nil {
+			return nil, fmt.Errorf("listing series: %w", set.Err())
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), labels.Compare), nil
 }
 
 // Close ends the database; a temporary directory is removed.

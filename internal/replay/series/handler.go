@@ -1,6 +1,7 @@
 package series
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,7 +30,7 @@ type Metric struct {
 }
 
 // Handler serves the part of Prometheus' HTTP API that a reader of metrics
-// needs (query, query_range, values of a label) and the newest values at
+// needs (query, query_range, series, values of a label) and the newest values at
 // /metrics. now is the time of a query that names none.
 func (db *DB) Handler(catalog Catalog, now func() time.Time) http.Handler {
 	api := &api{db: db, now: now}
@@ -37,6 +38,7 @@ func (db *DB) Handler(catalog Catalog, now func() time.Time) http.Handler {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		mux.HandleFunc(method+" /api/v1/query", api.query)
 		mux.HandleFunc(method+" /api/v1/query_range", api.queryRange)
+		mux.HandleFunc(method+" /api/v1/series", api.series)
 	}
 	mux.HandleFunc("GET /api/v1/label/{name}/values", api.labelValues)
 	mux.Handle("GET /metrics", exposition{db: db, catalog: catalog})
@@ -122,6 +124,33 @@ func (a *api) labelValues(w http.ResponseWriter, r *http.Request) {
 		values = []string{}
 	}
 	reply(w, http.StatusOK, answer{Status: "success", Data: values})
+}
+
+func (a *api) series(w http.ResponseWriter, r *http.Request) {
+	start, err := parseTime(r, "start", time.UnixMilli(0))
+	if err != nil {
+		badData(w, err)
+		return
+	}
+	end, err := parseTime(r, "end", a.now())
+	if err != nil {
+		badData(w, err)
+		return
+	}
+	selectors, err := parser.NewParser(parser.Options{}).ParseMetricSelectors(r.Form["match[]"])
+	if err != nil || len(selectors) == 0 {
+		badData(w, fmt.Errorf("invalid parameter \"match[]\": %w", cmp.Or(err, errors.New("give at least one"))))
+		return
+	}
+	found, err := a.db.Series(r.Context(), selectors, start, end)
+	if err != nil {
+		reply(w, http.StatusInternalServerError, answer{Status: "error", ErrorType: "internal", Error: err.Error()})
+		return
+	}
+	if found == nil {
+		found = []labels.Labels{}
+	}
+	reply(w, http.StatusOK, answer{Status: "success", Data: found})
 }
 
 func execute(ctx context.Context, w http.ResponseWriter, query promql.Query) {

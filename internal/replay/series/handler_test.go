@@ -101,6 +101,15 @@ func TestQueryAPI(t *testing.T) {
 			parameters: url.Values{"query": {"nothing"}, "start": {fmt.Sprint(unix)}, "end": {fmt.Sprint(unix)}, "step": {"1"}},
 			want:       `{"status":"success","data":{"resultType":"matrix","result":[]}}`,
 		},
+		"series": {
+			path: "series", parameters: url.Values{"match[]": {`m{a="x"}`, "m", "nothing"}}, code: 200,
+			want: `{"status":"success","data":[{"__name__":"m","a":"x"}]}`,
+		},
+		"series of before": {
+			path: "series", code: 200,
+			parameters: url.Values{"match[]": {"m"}, "start": {fmt.Sprint(unix - 20)}, "end": {fmt.Sprint(unix - 10)}},
+			want:       `{"status":"success","data":[]}`,
+		},
 		"label values": {
 			path: "label/a/values", code: 200,
 			want: `{"status":"success","data":["x"]}`,
@@ -180,6 +189,9 @@ func TestQueryErrors(t *testing.T) {
 		"timeout":             {"query", url.Values{"query": {"m"}, "timeout": {"soon"}}, 400, "bad_data", `"timeout"`},
 		"out of time":         {"query", url.Values{"query": {"m"}, "timeout": {"0"}}, 503, "timeout", "timed out"},
 		"many to many":        {"query", url.Values{"query": {manyToMany}}, 422, "execution", "duplicate"},
+		"series syntax":       {"series", url.Values{"match[]": {"m{"}}, 400, "bad_data", `"match[]": `},
+		"series of nothing":   {"series", nil, 400, "bad_data", "at least one"},
+		"series at no time":   {"series", url.Values{"match[]": {"m"}, "end": {"noon"}}, 400, "bad_data", `"end"`},
 		"range syntax":        {"query_range", during("sum(", "100s"), 400, "bad_data", "parse error"},
 		"range of a matrix":   {"query_range", during("m[5m]", "100s"), 400, "bad_data", "invalid expression type"},
 		"no start":            {"query_range", between("", "1"), 400, "bad_data", `"start"`},

@@ -38,10 +38,10 @@ type controllerManager struct {
 
 // runControllers builds the controllers for the API server that kubeconfig names, which must answer,
 // and runs them until the context ends. They are built under the same context: some start goroutines then.
-func runControllers(ctx context.Context, kubeconfig string, c *credentials, nodeGrace time.Duration) error {
+func runControllers(ctx context.Context, kubeconfig string, c *credentials, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cfg, err := configureControllers(ctx, controllerArguments(kubeconfig, c, nodeGrace))
+	cfg, err := configureControllers(ctx, controllerArguments(kubeconfig, c, o))
 	if err != nil {
 		return fmt.Errorf("configuring kube-controller-manager: %w", err)
 	}
@@ -73,7 +73,7 @@ func configureControllers(ctx context.Context, arguments []string) (*config.Conf
 	return opts.Config(ctx, known, disabled, aliases)
 }
 
-func controllerArguments(kubeconfig string, c *credentials, nodeGrace time.Duration) []string {
+func controllerArguments(kubeconfig string, c *credentials, o Options) []string {
 	return []string{
 		"--kubeconfig=" + kubeconfig,
 		"--secure-port=0",
@@ -83,9 +83,10 @@ func controllerArguments(kubeconfig string, c *credentials, nodeGrace time.Durat
 		"--kube-api-content-type=application/vnd.kubernetes.protobuf",
 		"--root-ca-file=" + c.path("ca.crt"),
 		"--service-account-private-key-file=" + c.path("sa.key"),
-		"--node-monitor-grace-period=" + nodeGrace.String(),
+		"--node-monitor-grace-period=" + o.NodeGracePeriod.String(),
 		// Upstream looks ten times in its grace period, too.
-		"--node-monitor-period=" + (nodeGrace / 10).String(),
+		"--node-monitor-period=" + (o.NodeGracePeriod / 10).String(),
+		"--horizontal-pod-autoscaler-sync-period=" + o.AutoscalerPeriod.String(),
 		"--controller-start-interval=0s",
 		// What a cluster without kubelets, cloud or volumes to attach has no use for.
 		"--controllers=*,-certificatesigningrequest-signing-controller,-certificatesigningrequest-approving-controller," +

@@ -27,8 +27,9 @@ const (
 	clientQPS   = 2000
 	clientBurst = 4000
 
-	defaultNodeGrace = 50 * time.Second
-	readyInterval    = 20 * time.Millisecond
+	defaultNodeGrace        = 50 * time.Second
+	defaultAutoscalerPeriod = 15 * time.Second
+	readyInterval           = 20 * time.Millisecond
 )
 
 // allowRepeatedLogging lets several components in one process, such as two schedulers beside the
@@ -48,6 +49,8 @@ type Options struct {
 	// NodeGracePeriod is how long a node may miss its heartbeats before it counts as lost. It must be
 	// well above a quarter of NodeOptions.LeaseSeconds. Default 50 s, as upstream.
 	NodeGracePeriod time.Duration
+	// AutoscalerPeriod is how often the controller of HorizontalPodAutoscalers looks at each. Default 15 s, as upstream.
+	AutoscalerPeriod time.Duration
 }
 
 // ControlPlane is a running control plane. Its methods may be called from several goroutines.
@@ -75,6 +78,9 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	if o.NodeGracePeriod == 0 {
 		o.NodeGracePeriod = defaultNodeGrace
 	}
+	if o.AutoscalerPeriod == 0 {
+		o.AutoscalerPeriod = defaultAutoscalerPeriod
+	}
 	allowRepeatedLogging()
 	c := &ControlPlane{clock: clock.RealClock{}}
 	if err := c.start(ctx, o); err != nil {
@@ -93,7 +99,7 @@ func (c *ControlPlane) start(ctx context.Context, o Options) error {
 		return err
 	}
 	if _, err := c.run(ctx, "kube-controller-manager", func(ctx context.Context) error {
-		return runControllers(ctx, c.kubeconfig, c.credentials, o.NodeGracePeriod)
+		return runControllers(ctx, c.kubeconfig, c.credentials, o)
 	}); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // floors, from the lowest: an import goes down only.
 var floors = [][]string{
-	{"api"},
+	{"api", "manifests"},
 	{"internal"},
 	{"plugins", "autoscaler", "descheduler", "netdp", "logging"},
 	{"simulator"},

@@ -9,64 +9,68 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
+	"k8s.io/utils/clock"
 
-	"github.com/evenkeel/evenkeel/cmd/evenkeel/plan"
-	"github.com/evenkeel/evenkeel/cmd/evenkeel/trial"
-	"github.com/evenkeel/evenkeel/cmd/evenkeel/verdict"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/report"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
 )
 
-// upOptions are the flags of `evenkeel up`.
+// upOptions are the flags of `evenkeel up` that all scenarios share.
 type upOptions struct {
-	scenario plan.Scenario
+	scenario string
 	output   string
 	picture  string
 	dataDir  string
 	logFile  string
 	keep     bool
-	peers    []string
 }
 
 func newUpCommand() *cobra.Command {
-	o := upOptions{scenario: plan.Default()}
+	var o upOptions
+	all := choices()
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Start a cluster on this machine and compare schedulers on it",
-		Long: `Starts an embedded Kubernetes control plane with one pool of identical nodes for
-each scheduler, rolls the same services out on every pool, replays the same real
-usage for their pods, and ends with a verdict: who kept the nodes on an even keel.`,
+		Short: "Start a cluster on this machine and compare contenders on it",
+		Long: `Starts an embedded Kubernetes control plane, has contenders face the same real load
+on it, faster than it was, and ends with a verdict. What contends with what is the
+scenario's matter.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			chosen, err := choose(all, o.scenario, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return o.play(cmd.Context(), chosen.scenario, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	o.bind(cmd)
+	o.bind(cmd.Flags(), all)
+	offer(cmd.Flags(), all)
+	cmd.SetUsageFunc(func(cmd *cobra.Command) error { return usage(cmd, all) })
 	return cmd
 }
 
-func (o *upOptions) bind(cmd *cobra.Command) {
-	f := cmd.Flags()
+func (o *upOptions) bind(f *pflag.FlagSet, all []choice) {
+	f.StringVar(&o.scenario, "scenario", all[0].name, "What is played.")
 	f.StringVarP(&o.output, "output", "o", "table", "How the verdict is written on standard output: table or json.")
-	f.StringVar(&o.picture, "picture", "", "Draw the node heat maps into this file (.png or .svg).")
+	f.StringVar(&o.picture, "picture", "", "Draw what was measured into this file (.png or .svg).")
 	f.BoolVar(&o.keep, "keep", false, "Stay up after the verdict, until interrupted, and print the kubeconfig.")
 	f.StringVar(&o.dataDir, "data-dir", "", "Keep the control plane's data here; empty: temporary.")
-	f.StringVar(&o.logFile, "log-file", defaultLogFile(), "What the control plane and the schedulers log.")
-	f.StringArrayVar(&o.peers, "peer", nil, "A further scheduler to compare with, as NAME=COMMAND; see the README.")
-	f.IntVar(&o.scenario.Nodes, "nodes", o.scenario.Nodes, "Nodes in each pool.")
-	f.IntVar(&o.scenario.Services, "services", o.scenario.Services, "Services made of each machine in the trace, each on another day.")
-	f.IntVar(&o.scenario.Copies, "copies", o.scenario.Copies, "Replicas that do the same work.")
-	f.Float64Var(&o.scenario.Overcommit, "overcommit", o.scenario.Overcommit, "Cores a machine of the trace had for each core its pods request.")
-	f.DurationVar(&o.scenario.Hour, "hour", o.scenario.Hour, "Time of day (UTC) in the trace at which it starts.")
-	f.DurationVar(&o.scenario.Length, "length", o.scenario.Length, "Length of trace to play.")
-	f.Float64Var(&o.scenario.Speed, "speed", o.scenario.Speed, "Seconds of trace played in a second.")
-	f.Uint64Var(&o.scenario.Seed, "seed", o.scenario.Seed, "Seed of the scenario: the same seed plays the same services.")
+	f.StringVar(&o.logFile, "log-file", defaultLogFile(), "What the control plane and the contenders log.")
 }
 
-func (o *upOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
-	contenders, err := o.contenders()
-	if err != nil {
-		return err
+// usage lists the flags that all scenarios share, and then those of each.
+func usage(cmd *cobra.Command, all []choice) error {
+	w := cmd.OutOrStderr()
+	fmt.Fprintf(w, "Usage:\n  %s\n\nFlags:\n%s", cmd.UseLine(), cmd.LocalFlags().FlagUsages())
+	for _, c := range all {
+		fmt.Fprintf(w, "\nFlags of --scenario %s (%s):\n%s", c.name, c.about, c.flags.FlagUsages())
 	}
+	return nil
+}
+
+func (o *upOptions) play(ctx context.Context, s scenario.Scenario, stdout, stderr io.Writer) error {
 	if err := o.checkOutputs(); err != nil {
 		return err
 	}
@@ -75,25 +79,19 @@ func (o *upOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer closeLog()
-	options := trial.Options{
-		Scenario:   o.scenario,
-		Contenders: contenders,
-		DataDir:    o.dataDir,
-		View:       trial.NewView(stderr, isTerminal(stderr)),
-		Judged:     func(r *verdict.Result) error { return o.report(r, stdout) },
-	}
-	if o.keep {
-		options.Hold = make(chan struct{})
-		options.Started = func(env trial.Env) {
-			fmt.Fprintf(stderr, "export KUBECONFIG=%s\n", env.Kubeconfig)
-		}
-	}
-	_, err = trial.Run(ctx, options)
-	return err
+	view := scenario.NewView(stderr, isTerminal(stderr))
+	defer view.Close()
+	return s.Play(ctx, &scenario.Setting{
+		DataDir: o.dataDir,
+		View:    view,
+		Clock:   clock.RealClock{},
+		Keep:    o.keep,
+		Report:  func(v scenario.Verdict) error { return o.report(v, stdout) },
+	})
 }
 
-// checkOutputs finds out before the trial, not after it, that its result could
-// not be written.
+// checkOutputs finds out before the scenario, not after it, that its verdict
+// could not be written.
 func (o *upOptions) checkOutputs() error {
 	if o.output != "table" && o.output != "json" {
 		return fmt.Errorf("--output %q: must be table or json", o.output)
@@ -101,33 +99,33 @@ func (o *upOptions) checkOutputs() error {
 	if o.picture == "" {
 		return nil
 	}
-	if format := verdict.PictureFormat(o.picture); format != "png" && format != "svg" {
+	if format := report.PictureFormat(o.picture); format != "png" && format != "svg" {
 		return fmt.Errorf("--picture %q: must end in .png or .svg", o.picture)
 	}
 	return nil
 }
 
 // report writes the verdict and draws the picture.
-func (o *upOptions) report(r *verdict.Result, stdout io.Writer) error {
+func (o *upOptions) report(v scenario.Verdict, stdout io.Writer) error {
 	if o.picture != "" {
-		if err := draw(r, o.picture); err != nil {
+		if err := draw(v, o.picture); err != nil {
 			return err
 		}
 	}
 	if o.output == "json" {
-		return json.NewEncoder(stdout).Encode(r)
+		return json.NewEncoder(stdout).Encode(v)
 	}
-	return r.Table(stdout)
+	return v.Table(stdout)
 }
 
 // draw writes the picture whole or not at all.
-func draw(r *verdict.Result, file string) error {
+func draw(v scenario.Verdict, file string) error {
 	f, err := os.CreateTemp(filepath.Dir(file), ".picture-")
 	if err != nil {
 		return fmt.Errorf("--picture: %w", err)
 	}
 	defer os.Remove(f.Name())
-	if err := r.Picture(f, verdict.PictureFormat(file)); err != nil {
+	if err := v.Picture(f, report.PictureFormat(file)); err != nil {
 		f.Close()
 		return err
 	}

@@ -14,8 +14,10 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/plan"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
 )
 
 // binder is a scheduler that puts every pod on the next node of its pool, or
@@ -93,7 +95,7 @@ func TestRun(t *testing.T) {
 			{Name: "spread", SchedulerName: "binder-spread", Run: spread.run},
 			{Name: "pile", SchedulerName: "binder-pile", Run: pile.run},
 		},
-		View: NewView(&log, false),
+		Setting: &scenario.Setting{View: scenario.NewView(&log, false), Clock: clock.RealClock{}},
 	})
 	if err != nil {
 		t.Fatal(err)

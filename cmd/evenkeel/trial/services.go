@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/plan"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
 )
 
 const (
@@ -41,7 +42,7 @@ func (s *stage) rollOut(ctx context.Context, patience time.Duration) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	every(ctx, s.o.Clock, 200*time.Millisecond, func() {
+	scenario.Every(ctx, s.o.Setting.Clock, 200*time.Millisecond, func() {
 		for _, c := range s.o.Contenders {
 			if bound, _ := s.census.count(c.Name); bound < pods {
 				return
@@ -54,7 +55,7 @@ func (s *stage) rollOut(ctx context.Context, patience time.Duration) error {
 
 // followTimetable deploys and deletes each later service at its time.
 func (s *stage) followTimetable(ctx context.Context) error {
-	begin := s.o.Clock.Now()
+	begin := s.o.Setting.Clock.Now()
 	return s.takeAll(ctx, func(t plan.Turn) bool { return t.At > 0 }, func(ctx context.Context, t plan.Turn) bool {
 		return s.sleepUntil(ctx, begin.Add(time.Duration(float64(t.At)/s.plan.Speed)))
 	})
@@ -127,7 +128,7 @@ func deployment(svc *plan.Service, c Contender) *appsv1.Deployment {
 
 // sleepUntil waits for a moment; false if the context ended first.
 func (s *stage) sleepUntil(ctx context.Context, due time.Time) bool {
-	timer := s.o.Clock.NewTimer(due.Sub(s.o.Clock.Now()))
+	timer := s.o.Setting.Clock.NewTimer(due.Sub(s.o.Setting.Clock.Now()))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

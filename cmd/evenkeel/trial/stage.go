@@ -20,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/plan"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/verdict"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 	"github.com/evenkeel/evenkeel/internal/replay"
@@ -90,7 +91,7 @@ func (s *stage) play(ctx context.Context) (*verdict.Result, error) {
 	defer running.Wait()
 	defer cancel()
 
-	s.o.View.Phase(fmt.Sprintf("rolling out %d of %d services on each pool", s.plan.FromStart(), len(s.plan.Services)))
+	s.o.Setting.View.Phase(fmt.Sprintf("rolling out %d of %d services on each pool", s.plan.FromStart(), len(s.plan.Services)))
 	if err := s.rollOut(ctx, rollOutPatience); err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (s *stage) play(ctx context.Context) (*verdict.Result, error) {
 
 // set builds the pools and the usage that they are to have.
 func (s *stage) set(ctx context.Context) error {
-	s.o.View.Phase(fmt.Sprintf("creating %d pools of %d nodes", len(s.o.Contenders), s.plan.Nodes))
+	s.o.Setting.View.Phase(fmt.Sprintf("creating %d pools of %d nodes", len(s.o.Contenders), s.plan.Nodes))
 	if err := s.createPools(ctx); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (s *stage) set(ctx context.Context) error {
 		return err
 	}
 	s.census = census
-	s.o.View.Phase(fmt.Sprintf("recalling %d days of usage", s.plan.HistoryDays))
+	s.o.Setting.View.Phase(fmt.Sprintf("recalling %d days of usage", s.plan.HistoryDays))
 	return s.startReplay(ctx)
 }
 
@@ -121,15 +122,7 @@ func (s *stage) conclude(ctx context.Context) (*verdict.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.o.Judged != nil {
-		if err := s.o.Judged(result); err != nil {
-			return nil, err
-		}
-	}
-	if s.o.Hold != nil {
-		wait(ctx, s.o.Hold)
-	}
-	return result, nil
+	return result, s.o.Setting.Conclude(ctx, result)
 }
 
 // createPools makes a namespace and the nodes of each contender.
@@ -245,9 +238,6 @@ func (s *stage) startContenders(ctx context.Context, watcherURL string) (*sync.W
 		WatcherURL:    watcherURL,
 		Speed:         s.plan.Speed,
 	}
-	if s.o.Started != nil {
-		s.o.Started(env)
-	}
 	for _, c := range s.o.Contenders {
 		own := env
 		own.Dir = filepath.Join(s.dir, c.Name)
@@ -272,7 +262,7 @@ func (s *stage) perform(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(playing)
 	g.Go(func() error { return s.followTimetable(gctx) })
 	g.Go(func() error {
-		every(gctx, s.o.Clock, time.Second, func() { s.o.View.Progress(s.progress()) })
+		scenario.Every(gctx, s.o.Setting.Clock, time.Second, func() { s.o.Setting.View.Progress(s.progress()) })
 		return nil
 	})
 	err := g.Wait()

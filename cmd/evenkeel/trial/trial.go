@@ -6,13 +6,12 @@ package trial
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
-	"k8s.io/utils/clock"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/plan"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/verdict"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 	"github.com/evenkeel/evenkeel/internal/replay/bitbrains"
@@ -40,31 +39,12 @@ type Contender struct {
 type Options struct {
 	Scenario   plan.Scenario
 	Contenders []Contender
-	DataDir    string           // of the control plane; empty: temporary
-	View       View             // shown as the trial goes
-	Clock      clock.WithTicker // default: the real one
-	// Started, if set, is called once everything runs.
-	Started func(env Env)
-	// Hold, if set, keeps everything up after the verdict until it is closed.
-	Hold <-chan struct{}
-	// Judged, if set, is called with the verdict before the hold.
-	Judged func(*verdict.Result) error
-}
-
-// View shows a trial while it runs.
-type View interface {
-	Phase(text string)
-	Progress(p Progress)
-	Close()
+	Setting    *scenario.Setting
 }
 
 // Run plays the scenario once and returns what was measured. It leaves nothing
 // running.
 func Run(ctx context.Context, o Options) (_ *verdict.Result, err error) {
-	defer o.View.Close()
-	if o.Clock == nil {
-		o.Clock = clock.RealClock{}
-	}
 	trace, err := bitbrains.Load()
 	if err != nil {
 		return nil, fmt.Errorf("reading the usage trace: %w", err)
@@ -73,9 +53,7 @@ func Run(ctx context.Context, o Options) (_ *verdict.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-
-	o.View.Phase("starting etcd, kube-apiserver and kube-controller-manager")
-	cp, err := controlplane.Start(ctx, controlplane.Options{DataDir: o.DataDir})
+	cp, err := o.Setting.Start(ctx, controlplane.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -91,28 +69,6 @@ func Run(ctx context.Context, o Options) (_ *verdict.Result, err error) {
 	}
 	defer s.close(context.WithoutCancel(ctx))
 	return s.play(ctx)
-}
-
-// wait blocks until the context ends or hold is closed.
-func wait(ctx context.Context, hold <-chan struct{}) {
-	select {
-	case <-ctx.Done():
-	case <-hold:
-	}
-}
-
-// every calls f at once and then each period until the context ends.
-func every(ctx context.Context, c clock.WithTicker, period time.Duration, f func()) {
-	t := c.NewTicker(period)
-	defer t.Stop()
-	for {
-		f()
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C():
-		}
-	}
 }
 
 // logRun reports how a contender ended, unless the trial ended first.

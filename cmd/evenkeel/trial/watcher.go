@@ -47,7 +47,7 @@ type watcherValue struct {
 // watcher serves what load-watcher would say of all nodes: CPU mean and
 // deviation over the last quarter of an hour, capped at what a node has.
 func (s *stage) watcher(w http.ResponseWriter, _ *http.Request) {
-	now := s.o.Clock.Now()
+	now := s.o.Setting.Clock.Now()
 	answer := watcherAnswer{
 		Timestamp: now.Unix(),
 		Window:    watcherSpan{Duration: "15m", Start: now.Add(-watcherWindow).Unix(), End: now.Unix()},

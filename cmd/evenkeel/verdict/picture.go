@@ -5,67 +5,28 @@ import (
 	"image/color"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/report"
 )
 
 // Picture draws each pool as a heat map, a row a node and a column a moment, so
 // that hot nodes show as red. format is "png" or "svg".
 func (r *Result) Picture(w io.Writer, format string) error {
-	const width, rowHeight = 9 * vg.Inch, 2.1 * vg.Inch
-	height := rowHeight*vg.Length(len(r.Names)) + 0.2*vg.Inch
-	var canvas interface {
-		vg.CanvasSizer
-		io.WriterTo
+	plots := make([]*plot.Plot, 0, len(r.Names))
+	for _, name := range r.Names {
+		plots = append(plots, r.heatMap(name))
 	}
-	switch format {
-	case "png":
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(120), vgimg.UseBackgroundColor(color.White))}
-	case "svg":
-		canvas = vgsvg.New(width, height)
-	default:
-		return fmt.Errorf("drawing the result: format %q is neither png nor svg", format)
-	}
-	r.draw(draw.New(canvas))
-	if _, err := canvas.WriteTo(w); err != nil {
-		return fmt.Errorf("writing the picture: %w", err)
-	}
-	return nil
-}
-
-// PictureFormat is the format that a file's name asks for.
-func PictureFormat(file string) string {
-	return strings.ToLower(strings.TrimPrefix(filepath.Ext(file), "."))
-}
-
-func (r *Result) draw(c draw.Canvas) {
-	plots := make([][]*plot.Plot, len(r.Names))
-	for i, name := range r.Names {
-		plots[i] = []*plot.Plot{r.heatMap(name)}
-	}
-	tiles := draw.Tiles{Rows: len(r.Names), Cols: 1, PadTop: 4, PadBottom: 4, PadLeft: 4, PadRight: 12, PadY: 8}
-	for i, row := range plot.Align(plots, tiles, c) {
-		plots[i][0].Draw(row[0])
-	}
+	return report.Picture(w, format, plots)
 }
 
 func (r *Result) heatMap(name string) *plot.Plot {
 	v := r.Verdicts[name]
-	p := plot.New()
-	p.Title.Text = fmt.Sprintf("%s: %.0f hot-node minutes, hottest node %.0f %%, p99 %.0f %%",
-		name, v.HotNodeMinutes, 100*v.MaxNodeUtilisation, 100*v.P99NodeUtilisation)
-	p.Title.TextStyle.Font.Variant = "Sans"
-	p.Title.TextStyle.Font.Size = font.Length(11)
-	p.X.Label.Text = "minutes of trace"
+	p := report.NewPlot(fmt.Sprintf("%s: %.0f hot-node minutes, hottest node %.0f %%, p99 %.0f %%",
+		name, v.HotNodeMinutes, 100*v.MaxNodeUtilisation, 100*v.P99NodeUtilisation))
 	p.Y.Label.Text = "nodes, hottest on top"
 	p.Y.Tick.Marker = plot.ConstantTicks{}
 	grid := newGrid(r.Frames[name])

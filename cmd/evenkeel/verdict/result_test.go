@@ -91,14 +91,3 @@ func TestPictureShowsHeat(t *testing.T) {
 		t.Error("no error for an unknown format")
 	}
 }
-
-func TestChange(t *testing.T) {
-	for _, tc := range []struct {
-		a, b float64
-		want string
-	}{{100, 10, "-90 %"}, {0, 3, "+3"}, {5, 5, "="}, {10, 15, "+50 %"}} {
-		if got := change(tc.a, tc.b); got != tc.want {
-			t.Errorf("change(%v, %v) = %q, want %q", tc.a, tc.b, got, tc.want)
-		}
-	}
-}

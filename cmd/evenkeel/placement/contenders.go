@@ -1,4 +1,4 @@
-package app
+package placement
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 )
 
 // contenders are the stock scheduler, the peers asked for, and evenkeel.
-func (o *upOptions) contenders() ([]trial.Contender, error) {
+func (p *Placement) contenders() ([]trial.Contender, error) {
 	all := []trial.Contender{{Name: "stock", SchedulerName: "default-scheduler", Run: runStock}}
 	taken := map[string]bool{"stock": true, "evenkeel": true}
-	for _, peer := range o.peers {
+	for _, peer := range p.peers {
 		name, command, ok := strings.Cut(peer, "=")
 		if !ok || command == "" {
 			return nil, fmt.Errorf("--peer %q: must be NAME=COMMAND", peer)

@@ -133,7 +133,7 @@ type Replayer struct {
 
 	mu        sync.Mutex // guards what follows, and is held while they are called
 	observers []Observer
-	injected  []func(at time.Time) []series.Sample
+	injected  []func(at time.Time, trace time.Duration) []series.Sample
 
 	// What follows belongs to Backfill, and after it to the loop.
 	zero    time.Time // of the trace, in wall time
@@ -179,7 +179,7 @@ func (r *Replayer) Observe(f Observer) {
 // Inject has f called in every step from now on for more samples of that
 // moment: network, disk, or anything else that curves do not have. A series
 // that f no longer gives ends.
-func (r *Replayer) Inject(f func(at time.Time) []series.Sample) {
+func (r *Replayer) Inject(f func(at time.Time, trace time.Duration) []series.Sample) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.injected = append(r.injected, f)
@@ -255,7 +255,7 @@ func (r *Replayer) step(ctx context.Context, at time.Time) error {
 	defer r.mu.Unlock()
 	samples := r.sampler.samples(next)
 	for _, more := range r.injected {
-		samples = append(samples, more(at)...)
+		samples = append(samples, more(at, next.Trace)...)
 	}
 	if err := r.db.Append(ctx, at, samples); err != nil {
 		return err

@@ -293,7 +293,10 @@ func TestAPodThatComesLater(t *testing.T) {
 func TestInject(t *testing.T) {
 	s := newStage(t, Options{Assign: always(Constant(1))}, apiNode("n", "8", "8"))
 	received := labels.FromStrings("__name__", "node_network_receive_bytes_total", "node", "n", "device", "eth0")
-	s.Inject(func(at time.Time) []series.Sample {
+	s.Inject(func(at time.Time, trace time.Duration) []series.Sample {
+		if want := at.Sub(start()); trace != want {
+			t.Errorf("at %v the trace is said to be at %v", want, trace)
+		}
 		if at.Sub(start()) > 20*time.Second {
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/placement"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/scaledown"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
 )
 
@@ -22,6 +23,7 @@ type choice struct {
 func choices() []choice {
 	all := []choice{
 		{name: "placement", about: "the same pods through several schedulers", scenario: placement.New()},
+		{name: "scale-down", about: "the same spiky demand under HPAs with and without a window", scenario: scaledown.New()},
 	}
 	for i := range all {
 		all[i].flags = pflag.NewFlagSet(all[i].name, pflag.ContinueOnError)

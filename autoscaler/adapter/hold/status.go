@@ -150,7 +150,7 @@ func fits(w *wish.Wish, unset error) metav1.Condition {
 	}
 	var texts []string
 	for _, a := range w.Autoscalers {
-		for _, finding := range hpa.Check(&a.Spec, w.Key.Metric, &w.Config) {
+		for _, finding := range hpa.Check(&a.Spec, w.Key.Metric, w.Reads, &w.Config) {
 			texts = append(texts, a.Name+": "+finding.String())
 			if finding.Must {
 				c.Status, c.Reason = metav1.ConditionFalse, Unfit

@@ -30,13 +30,16 @@ const (
 	unset         = "not set"
 )
 
-// Check says what an HPA lacks beside a window over one of its metrics. Nil: nothing.
-func Check(spec *autoscalingv2.HorizontalPodAutoscalerSpec, metric string, c *window.Config) []Finding {
+// Check says what an HPA lacks beside a window over a metric. The name alone does not tell which one that is: is does, by
+// type, selector and object. Nil: it lacks nothing.
+func Check(
+	spec *autoscalingv2.HorizontalPodAutoscalerSpec, metric string, is func(*autoscalingv2.MetricSpec) bool, c *window.Config,
+) []Finding {
 	k := checker{spec: spec, window: c}
 	if c.SlowScaleDown != nil && c.SlowScaleDown.Pods > 0 {
 		k.line = c.SlowScaleDown
 	}
-	k.metrics(metric)
+	k.metrics(metric, is)
 	k.tolerance()
 	k.stabilization()
 	k.policies()
@@ -62,16 +65,16 @@ func (k *checker) down() *autoscalingv2.HPAScalingRules {
 	return k.spec.Behavior.ScaleDown
 }
 
-func (k *checker) metrics(name string) {
+func (k *checker) metrics(name string, is func(*autoscalingv2.MetricSpec) bool) {
 	seen := false
 	for i := range k.spec.Metrics {
 		m := &k.spec.Metrics[i]
-		if nameOf(m) != name {
+		if !is(m) {
 			continue
 		}
 		seen = true
 		path := fmt.Sprintf("spec.metrics[%d].%s.target", i, fieldOf(m))
-		target, _ := targetOf(m)
+		target, _ := TargetOf(m)
 		if target.AverageValue == nil {
 			k.add(true, path+".type", string(target.Type), string(autoscalingv2.AverageValueMetricType),
 				"with a Value the size follows from the size of today: what a window holds multiplies with every loop")
@@ -81,20 +84,8 @@ func (k *checker) metrics(name string) {
 		}
 	}
 	if !seen {
-		k.add(true, "spec.metrics", fmt.Sprintf("%d others", len(k.spec.Metrics)), name, "the HPA does not read the metric of the window")
-	}
-}
-
-func nameOf(m *autoscalingv2.MetricSpec) string {
-	switch {
-	case m.Pods != nil:
-		return m.Pods.Metric.Name
-	case m.Object != nil:
-		return m.Object.Metric.Name
-	case m.External != nil:
-		return m.External.Metric.Name
-	default:
-		return ""
+		k.add(true, "spec.metrics", fmt.Sprintf("%d others", len(k.spec.Metrics)), name,
+			"the HPA does not read the metric of the window, with its selector and of its object")
 	}
 }
 

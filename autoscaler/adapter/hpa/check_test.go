@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
 )
@@ -17,6 +18,20 @@ var (
 	line = window.Config{Target: target, SlowScaleDown: &window.SlowScaleDown{Pods: 1, Period: 10 * time.Minute, MaxPods: 40}}
 	held = window.Config{Max: &window.Max{Window: time.Hour}}
 )
+
+// whole is the metric m without a selector.
+func whole(m *autoscalingv2.MetricSpec) bool {
+	id := autoscalingv2.MetricIdentifier{}
+	switch {
+	case m.Pods != nil:
+		id = m.Pods.Metric
+	case m.Object != nil:
+		id = m.Object.Metric
+	case m.External != nil:
+		id = m.External.Metric
+	}
+	return id.Name == "m" && id.Selector == nil
+}
 
 func TestCheck(t *testing.T) {
 	with := func(change func(*autoscalingv2.HorizontalPodAutoscalerSpec)) *autoscalingv2.HorizontalPodAutoscalerSpec {
@@ -45,6 +60,15 @@ func TestCheck(t *testing.T) {
 		"another target": {with(func(s *autoscalingv2.HorizontalPodAutoscalerSpec) {
 			s.Metrics[0].Object.Target.AverageValue = threshold(2 * target)
 		}), line, []string{"!spec.metrics[0].object.target.averageValue"}},
+		"another of the name, a value": {with(func(s *autoscalingv2.HorizontalPodAutoscalerSpec) {
+			other := *s.Metrics[0].Object
+			other.Metric.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"verb": "put"}}
+			other.Target = autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: threshold(target)}
+			s.Metrics = append(s.Metrics, autoscalingv2.MetricSpec{Type: autoscalingv2.ObjectMetricSourceType, Object: &other})
+		}), line, nil},
+		"only another of the name": {with(func(s *autoscalingv2.HorizontalPodAutoscalerSpec) {
+			s.Metrics[0].Object.Metric.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"verb": "put"}}
+		}), line, []string{"!spec.metrics"}},
 		"another metric": {with(func(s *autoscalingv2.HorizontalPodAutoscalerSpec) { s.Metrics[0].Object.Metric.Name = "n" }), line, []string{"!spec.metrics"}},
 		"tolerance": {with(func(s *autoscalingv2.HorizontalPodAutoscalerSpec) {
 			s.Behavior.ScaleDown.Tolerance = resource.NewMilliQuantity(50, resource.DecimalSI)
@@ -60,7 +84,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, f := range Check(tc.spec, "m", &tc.window) {
+			for _, f := range Check(tc.spec, "m", whole, &tc.window) {
 				must := ""
 				if f.Must {
 					must = "!"
@@ -84,7 +108,7 @@ func TestFitMendsBehavior(t *testing.T) {
 		spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: new(int32(7))}}
 		before := spec.DeepCopy()
 		fitted := Fit(spec, &c)
-		left := slices.DeleteFunc(Check(fitted, "m", &c), func(f Finding) bool { return f.Field == "spec.maxReplicas" })
+		left := slices.DeleteFunc(Check(fitted, "m", whole, &c), func(f Finding) bool { return f.Field == "spec.maxReplicas" })
 		if len(left) > 0 || *fitted.Behavior.ScaleUp.StabilizationWindowSeconds != 7 {
 			t.Errorf("after fitting: %v", left)
 		}
@@ -104,7 +128,7 @@ func TestBelt(t *testing.T) {
 			t.Errorf("%d per %v: %s, want %s", tc.pods, tc.period, got, tc.want)
 		}
 	}
-	f := Check(scaler(autoscalingv2.ExternalMetricSourceType, 41), "m", &line)
+	f := Check(scaler(autoscalingv2.ExternalMetricSourceType, 41), "m", whole, &line)
 	if text := f[len(f)-1].String(); !strings.HasPrefix(text, "spec.maxReplicas is 41, should be 40: ") {
 		t.Error(text)
 	}

@@ -272,7 +272,7 @@ func TestLoopsAreThoseOfTheController(t *testing.T) {
 func described(spec *autoscalingv2.HorizontalPodAutoscalerSpec) string {
 	text := fmt.Sprintf("replicas %v..%d", spec.MinReplicas, spec.MaxReplicas)
 	for i := range spec.Metrics {
-		target, _ := targetOf(&spec.Metrics[i])
+		target, _ := TargetOf(&spec.Metrics[i])
 		text += fmt.Sprintf("; %s %s", spec.Metrics[i].Type, target.Type)
 	}
 	if b := spec.Behavior; b != nil {

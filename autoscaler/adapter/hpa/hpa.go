@@ -140,7 +140,7 @@ func (a *Autoscaler) propose(r *Reading) (most int32, ok bool, err error) {
 	}
 	faults := 0
 	for i := range a.Spec.Metrics {
-		replicas, fault := a.replicas(&a.Spec.Metrics[i], &r.Metrics[i], r)
+		replicas, fault := Replicas(&a.Spec.Metrics[i], &r.Metrics[i], r, a.Tolerances())
 		switch {
 		case fault != nil:
 			faults++
@@ -157,11 +157,13 @@ func (a *Autoscaler) propose(r *Reading) (most int32, ok bool, err error) {
 // ErrUnsupported is of metrics that this arithmetic does not cover: those of resources.
 var ErrUnsupported = errors.New("metrics of this type are not covered")
 
-func (a *Autoscaler) replicas(spec *autoscalingv2.MetricSpec, m *Metric, r *Reading) (int32, error) {
+// Replicas is what one metric of a specification asks for. The error is the metric's own, ErrNoPods, ErrNoValues or
+// ErrUnsupported.
+func Replicas(spec *autoscalingv2.MetricSpec, m *Metric, r *Reading, t Tolerances) (int32, error) {
 	if m.Err != nil {
 		return 0, m.Err
 	}
-	target, ok := targetOf(spec)
+	target, ok := TargetOf(spec)
 	if !ok {
 		return 0, fmt.Errorf("%w: %s", ErrUnsupported, spec.Type)
 	}
@@ -170,19 +172,19 @@ func (a *Autoscaler) replicas(spec *autoscalingv2.MetricSpec, m *Metric, r *Read
 		if pods == nil {
 			pods = r.Pods
 		}
-		return PodsReplicas(r.Replicas, target.AverageValue.MilliValue(), pods, a.Tolerances())
+		return PodsReplicas(r.Replicas, target.AverageValue.MilliValue(), pods, t)
 	}
 	if len(m.Values) == 0 {
 		return 0, ErrNoValues
 	}
 	if target.AverageValue != nil {
-		return AverageValueReplicas(r.Running, Sum(m.Values), target.AverageValue.MilliValue(), a.Tolerances()), nil
+		return AverageValueReplicas(r.Running, Sum(m.Values), target.AverageValue.MilliValue(), t), nil
 	}
-	return ValueReplicas(r.Replicas, Sum(m.Values), target.Value.MilliValue(), r.Pods, a.Tolerances())
+	return ValueReplicas(r.Replicas, Sum(m.Values), target.Value.MilliValue(), r.Pods, t)
 }
 
-// targetOf is the target of a metric that is no resource's; exactly one of its values is set.
-func targetOf(spec *autoscalingv2.MetricSpec) (autoscalingv2.MetricTarget, bool) {
+// TargetOf is the target of a metric that is no resource's; exactly one of its values is set. False: it is a resource's.
+func TargetOf(spec *autoscalingv2.MetricSpec) (autoscalingv2.MetricTarget, bool) {
 	var t autoscalingv2.MetricTarget
 	switch {
 	case spec.Pods != nil:

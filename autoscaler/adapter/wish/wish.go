@@ -228,6 +228,16 @@ func (w *Wish) refuseValues() *Unknown {
 	return nil
 }
 
+// Reads tells whether an autoscaler's metric is the window's: by type, name, selector and object.
+func (w *Wish) Reads(m *autoscalingv2.MetricSpec) bool { return w.read(m) != nil }
+
+// Serves tells whether what an autoscaler of the namespace is told of one of its metrics comes of this window. Pods are those of one
+// target; objects and external metrics are the same for all.
+func (w *Wish) Serves(scales *autoscalingv2.CrossVersionObjectReference, m *autoscalingv2.MetricSpec) bool {
+	mine := w.Key.Type != v1alpha1.PodsMetric || w.Scales != nil && sameObject(w.Scales, scales)
+	return w.Key != (serve.Key{}) && mine && w.Reads(m)
+}
+
 // read is the target of an autoscaler's metric, nil where that is another metric than the window's.
 func (w *Wish) read(m *autoscalingv2.MetricSpec) *autoscalingv2.MetricTarget {
 	var id *autoscalingv2.MetricIdentifier

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,9 +24,11 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
@@ -63,7 +66,9 @@ func TestAdapter(t *testing.T) {
 	t.Run("versions", s.testVersions)
 	t.Run("selectors", s.testSelectors)
 	t.Run("window", s.testWindow)
+	s.followWindow(t)
 	t.Run("autoscalers", s.testAutoscalers)
+	t.Run("explain", s.testExplain)
 	t.Run("reload", s.testReload)
 	t.Run("silence", s.testSilence)
 }
@@ -112,7 +117,6 @@ func (s *adapterStage) testSelectors(t *testing.T) {
 
 // testWindow has demand fall under a ScalingWindow: it is served as it was, to the pods that there are.
 func (s *adapterStage) testWindow(t *testing.T) {
-	newCRDs(t)
 	pods := s.deploy(t, "held", 2)
 	for _, pod := range pods {
 		s.requests.WithLabelValues(adapterNamespace, pod, "get").Set(50)
@@ -124,9 +128,17 @@ metadata: {namespace: adapter, name: held}
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: held}
   metric: {type: Pods, name: requests}
-  target: {averageValue: "10"}
+  target: {averageValue: "40"}
   maxWindow: 10m
 `))
+	eventually(t, "the window to serve", func(ctx context.Context) (bool, error) {
+		w, err := dynamicOf(t).Resource(v1alpha1.GroupVersion.WithResource("scalingwindows")).Namespace(adapterNamespace).Get(ctx, "held", metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		demand, _, err := unstructured.NestedString(w.Object, "status", "demand")
+		return demand != "", err
+	})
 	const path = "custom.metrics.k8s.io/v1beta2/namespaces/adapter/pods/*/requests?labelSelector=app%3Dheld"
 	served := func(want string) {
 		t.Helper()
@@ -265,6 +277,8 @@ func newAdapterStage(t *testing.T) *adapterStage {
 	plane := cluster(t)
 	newNodes(t, adapterNamespace, "adapter-node")
 	newNamespace(t, adapterNamespace)
+	apply(t, readObjects(t, filepath.Join(manifests, "base/namespace.yaml"))...) // of the lease
+	newCRDs(t)
 	gauge := func(name string, labels ...string) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: name}, labels)
 	}

@@ -27,7 +27,7 @@ each rule and step, however many autoscalers read, and answers from memory.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return s.run(c.Context()) },
 	}
 	s.addTo(command.Flags())
-	command.AddCommand(newCheckCommand())
+	command.AddCommand(newCheckCommand(), newExplainCommand())
 	return command
 }
 

@@ -88,14 +88,19 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":         {nil, "prometheus.address: Required"},
-		"no rules":        {[]string{"--prometheus", "http://localhost:9090"}, "rulesFile: Required"},
-		"no such file":    {[]string{"--config", "/nowhere"}, "/nowhere"},
-		"typo":            {[]string{"--config", write(t, "c.yaml", "prometeus: {}")}, `unknown field "prometeus"`},
-		"argument":        {[]string{"--rules", rules, "x"}, "unknown command"},
-		"no cluster":      {[]string{"--rules", rules, "--prometheus", "http://localhost:9090"}, "--kubeconfig"},
-		"check, no rules": {[]string{"check"}, `"rules" not set`},
-		"check, no file":  {[]string{"check", "--rules", "/nowhere"}, "/nowhere"},
+		"nothing":            {nil, "prometheus.address: Required"},
+		"no rules":           {[]string{"--prometheus", "http://localhost:9090"}, "rulesFile: Required"},
+		"no such file":       {[]string{"--config", "/nowhere"}, "/nowhere"},
+		"typo":               {[]string{"--config", write(t, "c.yaml", "prometeus: {}")}, `unknown field "prometeus"`},
+		"argument":           {[]string{"--rules", rules, "x"}, "unknown command"},
+		"no cluster":         {[]string{"--rules", rules, "--prometheus", "http://localhost:9090"}, "--kubeconfig"},
+		"check, no rules":    {[]string{"check"}, `"rules" not set`},
+		"explain, nothing":   {[]string{"explain"}, "accepts 1 arg(s)"},
+		"explain, no name":   {[]string{"explain", "shop"}, "NAMESPACE/HPA"},
+		"explain, two names": {[]string{"explain", "shop/web/x"}, "NAMESPACE/HPA"},
+		"explain, output":    {[]string{"explain", "shop/web", "-o", "yaml"}, "--output"},
+		"explain, no file":   {[]string{"explain", "shop/web", "--kubeconfig", "/nowhere"}, "--kubeconfig"},
+		"check, no file":     {[]string{"check", "--rules", "/nowhere"}, "/nowhere"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -62,6 +62,12 @@ func (j *judge) size() {
 	if j.computed() && j.said.Next > current || current > j.said.Max || current < j.said.Min {
 		return // it grows, or has to be within its bounds first
 	}
+	j.told(current)
+	j.own(current)
+}
+
+// told tells of the metrics that keep the size.
+func (j *judge) told(current int32) {
 	j.unreadable()
 	if len(j.said.Holds) > 0 {
 		j.said.Next = j.unlooked(current)
@@ -71,7 +77,6 @@ func (j *judge) size() {
 			j.asks(m, current)
 		}
 	}
-	j.own(current)
 }
 
 // own tells of what the autoscaler keeps by itself, whatever its metrics ask for.

@@ -1,6 +1,7 @@
 package scaledown
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,7 +30,9 @@ const adapterRules = `externalRules:
 // adapterConfig is the adapter's usual configuration with its times divided by the speed, as far as it knows such short
 // ones: it asks each second at the most.
 func (s *ScaleDown) adapterConfig(prometheus string) string {
-	atLeast := func(trace, least time.Duration) time.Duration { return max(s.wall(trace), least).Round(time.Millisecond) }
+	atLeast := func(trace, least time.Duration) time.Duration {
+		return max(s.wall(trace), least).Round(time.Millisecond)
+	}
 	step := atLeast(15*time.Second, time.Second)
 	fresh := atLeast(time.Minute, 4*step)
 	return fmt.Sprintf(`apiVersion: adapter.evenkeel.dev/v1alpha1
@@ -46,13 +49,15 @@ discovery: {interval: 1s}
 
 // adapter is the command metrics-adapter, in this process.
 type adapter struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error // once done
+	done chan struct{}
+	err  error // once done
 }
 
 // startAdapter runs it and makes it part of the API.
 func (s *stage) startAdapter(ctx context.Context) error {
+	if err := s.createNamespace(ctx, adapterNamespace); err != nil {
+		return err
+	}
 	port, err := freePort(ctx)
 	if err != nil {
 		return err
@@ -63,11 +68,10 @@ func (s *stage) startAdapter(ctx context.Context) error {
 	}
 	command := app.NewCommand()
 	command.SetArgs(append(arguments, "--secure-port", strconv.Itoa(port), "--kubeconfig", s.plane.Kubeconfig()))
-	run, cancel := context.WithCancel(ctx)
-	a := &adapter{cancel: cancel, done: make(chan struct{})}
+	a := &adapter{done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
-		a.err = command.ExecuteContext(run)
+		a.err = command.ExecuteContext(ctx)
 	}()
 	s.adapter = a
 	return s.patiently(ctx, func(ctx context.Context) error {
@@ -84,22 +88,20 @@ func (s *stage) patiently(ctx context.Context, do func(context.Context) error) e
 
 // whileServing does something that has no chance without the adapter.
 func (s *stage) whileServing(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
 		case <-s.adapter.done:
 			cancel()
-		case <-ctx.Done():
+		case <-serving.Done():
 		}
 	}()
-	err := do(ctx)
-	select {
-	case <-s.adapter.done:
-		return fmt.Errorf("the metrics adapter ended early: %w", s.adapter.err)
-	default:
-		return err
+	err := do(serving)
+	if ctx.Err() == nil && serving.Err() != nil {
+		return fmt.Errorf("the metrics adapter ended early: %w", cmp.Or(s.adapter.err, err))
 	}
+	return err
 }
 
 // adapterFiles writes what the adapter reads.

@@ -73,7 +73,8 @@ func (r *Result) plot(name string) (*plot.Plot, error) {
 	p.Legend.Add("demand", demand)
 	p.Legend.Add("ready pods", ready)
 	p.Legend.Top = true
-	p.Y.Min, p.Y.Max = 0, r.most()*1.3 // room for the legend
+	p.Legend.TextStyle.Font.Variant = "Sans"
+	p.Y.Min, p.Y.Max = 0, r.most()*1.5 // room for the legend
 	return p, nil
 }
 
@@ -92,8 +93,10 @@ func (r *Result) demandLine() plotter.XYs {
 // readyLine has a point where the number of ready pods changes.
 func (r *Result) readyLine(name string) plotter.XYs {
 	var line plotter.XYs
-	for _, s := range r.Sizes[name] {
-		if s.At < r.Demand.Length() {
+	sizes := r.Sizes[name]
+	for i, s := range sizes {
+		over := i+1 < len(sizes) && sizes[i+1].At <= 0
+		if !over && s.At < r.Demand.Length() {
 			line = append(line, plotter.XY{X: max(0, s.At.Minutes()), Y: float64(s.Ready)})
 		}
 	}

@@ -48,13 +48,14 @@ type stage struct {
 	replay  *replay.Replayer
 	adapter *adapter
 	watch   *watch
+	stop    context.CancelFunc // of what runs beside it
 
 	mu   sync.Mutex
 	zero time.Time // of the trace, in wall time; zero while it stands still
 }
 
 func newStage(o *ScaleDown, demand *scaling.Demand, plane *controlplane.ControlPlane, setting *scenario.Setting) (*stage, error) {
-	s := &stage{ScaleDown: o, demand: demand, setting: setting, plane: plane}
+	s := &stage{ScaleDown: o, demand: demand, setting: setting, plane: plane, stop: func() {}}
 	var err error
 	if s.client, err = kubernetes.NewForConfig(plane.RESTConfig()); err != nil {
 		return nil, fmt.Errorf("connecting to the control plane: %w", err)
@@ -71,9 +72,12 @@ func newStage(o *ScaleDown, demand *scaling.Demand, plane *controlplane.ControlP
 // close ends what the stage started.
 func (s *stage) close() error {
 	var errs []error
+	s.stop()
 	if s.adapter != nil {
-		s.adapter.cancel()
 		<-s.adapter.done
+	}
+	if s.watch != nil {
+		s.watch.factory.Shutdown()
 	}
 	if s.replay != nil {
 		errs = append(errs, s.replay.Stop())
@@ -83,7 +87,7 @@ func (s *stage) close() error {
 
 // set builds everything, with the trace standing still, and returns when each HPA has read the metric.
 func (s *stage) set(ctx context.Context) error {
-	all := s.contenders()
+	ctx, s.stop = context.WithCancel(ctx)
 	s.setting.View.Phase(fmt.Sprintf("%s: %v from %v on, %g pods at its highest, %g times as fast",
 		s.demand.Name, s.demand.Length(), s.From, s.Peak, s.Speed))
 	if err := scenario.DefineResources(ctx, s.plane.RESTConfig()); err != nil {
@@ -95,22 +99,29 @@ func (s *stage) set(ctx context.Context) error {
 	if err := s.startReplay(ctx); err != nil {
 		return err
 	}
-	if err := s.createNamespace(ctx, adapterNamespace); err != nil {
-		return err
-	}
 	s.setting.View.Phase("starting the metrics adapter")
 	if err := s.startAdapter(ctx); err != nil {
 		return err
 	}
-	for _, c := range all {
-		s.setting.View.Phase(fmt.Sprintf("%s: an HPA that aims at %d %% of a pod, %s", c.name, s.Target, c.about))
-		if err := s.deploy(ctx, c); err != nil {
-			return fmt.Errorf("deploying for %s: %w", c.name, err)
-		}
-	}
 	var err error
 	if s.watch, err = newWatch(ctx, s.client, s.now); err != nil {
 		return err
+	}
+	return s.startContenders(ctx)
+}
+
+// startContenders deploys for each, and waits until they are at it.
+func (s *stage) startContenders(ctx context.Context) error {
+	all := s.contenders()
+	for _, c := range all {
+		s.setting.View.Phase(fmt.Sprintf("%s: an HPA that aims at %d %% of a pod, %s", c.name, s.Target, c.about))
+		err := s.deploy(ctx, c)
+		if apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("deploying for %s: %w: the data directory holds another run: give a new one", c.name, err)
+		}
+		if err != nil {
+			return fmt.Errorf("deploying for %s: %w", c.name, err)
+		}
 	}
 	s.setting.View.Phase("waiting for every HPA to read what is asked for")
 	return s.patiently(ctx, func(ctx context.Context) error { return s.settle(ctx, all) })
@@ -210,26 +221,31 @@ func (s *stage) settle(ctx context.Context, all []contender) error {
 	return nil
 }
 
-// unsettled is what an HPA still lacks; empty: nothing.
+// unsettled is what a contender's HPA still lacks; empty: nothing.
 func unsettled(hpa *autoscalingv2.HorizontalPodAutoscaler, sizes []Size) string {
-	why := "it has not been looked at"
-	for _, c := range hpa.Status.Conditions {
-		if c.Type == autoscalingv2.ScalingActive {
-			why = c.Message
-			if c.Status == v1.ConditionTrue {
-				why = ""
-			}
-		}
+	if why := unread(hpa); why != "" {
+		return why
 	}
 	switch {
-	case why != "":
-		return why
 	case hpa.Spec.Behavior == nil || hpa.Spec.Behavior.ScaleDown == nil:
-		return "the window has not set its behavior"
-	case len(sizes) == 0 || sizes[len(sizes)-1].Ready < sizes[len(sizes)-1].Replicas || hpa.Status.DesiredReplicas != sizes[len(sizes)-1].Replicas:
+		return "its window has not set its behavior"
+	case len(sizes) == 0 || sizes[len(sizes)-1].Ready < hpa.Status.DesiredReplicas:
 		return "its pods are not ready"
 	}
 	return ""
+}
+
+// unread is why an HPA does not scale by its metric; empty: it does.
+func unread(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
+	for _, c := range hpa.Status.Conditions {
+		if c.Type == autoscalingv2.ScalingActive && c.Status != v1.ConditionTrue {
+			return c.Message
+		}
+		if c.Type == autoscalingv2.ScalingActive {
+			return ""
+		}
+	}
+	return "it has not been looked at"
 }
 
 // perform lets the trace run to its end, showing how it goes.
@@ -237,17 +253,15 @@ func (s *stage) perform(ctx context.Context) error {
 	s.setting.View.Phase("playing")
 	s.replay.Release()
 	return s.whileServing(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		over := false
+		ctx, end := context.WithCancel(ctx)
+		defer end()
 		scenario.Every(ctx, s.setting.Clock, time.Second, func() {
 			s.setting.View.Progress(s.progress())
 			if s.now() >= s.demand.Length() {
-				over = true
-				cancel()
+				end()
 			}
 		})
-		if !over {
+		if s.now() < s.demand.Length() {
 			return fmt.Errorf("playing the scenario: interrupted: %w", context.Cause(ctx))
 		}
 		return nil

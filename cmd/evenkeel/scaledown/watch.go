@@ -17,6 +17,7 @@ import (
 
 // watch keeps every size that each contender had.
 type watch struct {
+	factory           informers.SharedInformerFactory
 	pods, deployments cache.Indexer
 	now               func() time.Duration // of the trace
 
@@ -28,7 +29,7 @@ type watch struct {
 func newWatch(ctx context.Context, client kubernetes.Interface, now func() time.Duration) (*watch, error) {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	pods, deployments := factory.Core().V1().Pods().Informer(), factory.Apps().V1().Deployments().Informer()
-	w := &watch{pods: pods.GetIndexer(), deployments: deployments.GetIndexer(), now: now, sizes: map[string][]Size{}}
+	w := &watch{factory: factory, pods: pods.GetIndexer(), deployments: deployments.GetIndexer(), now: now, sizes: map[string][]Size{}}
 	for _, informer := range []cache.SharedIndexInformer{pods, deployments} {
 		changed := func(object any) {
 			if namespace, _, err := cache.SplitMetaNamespaceKey(keyOf(object)); err == nil {

@@ -307,7 +307,7 @@ func (s *adapterStage) start(t *testing.T, plane *controlplane.ControlPlane, pro
 	}
 	apis := [][2]string{{"custom.metrics.k8s.io", "v1beta2"}, {"custom.metrics.k8s.io", "v1beta1"}, {"external.metrics.k8s.io", "v1beta1"}}
 	var bundle []byte
-	args := []string{"--secure-port", text, "--kubeconfig", writeKubeconfig(t, plane.RESTConfig())}
+	args := []string{"--secure-port", text, "--cert-dir", t.TempDir(), "--kubeconfig", writeKubeconfig(t, plane.RESTConfig())}
 	for _, api := range apis {
 		var pair string
 		pair, bundle = servingFiles(t, plane, api[0], api[1])

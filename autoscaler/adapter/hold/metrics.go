@@ -37,8 +37,8 @@ func (m *metrics) replayed(took time.Duration) { m.replays.WithLabelValues().Obs
 
 // figures are what windows say when they are asked, so that those that have gone leave nothing behind.
 type figures struct {
-	windows                *Windows
-	demand, served, states *prometheus.Desc
+	windows                    *Windows
+	demand, served, at, states *prometheus.Desc
 }
 
 func newFigures(w *Windows) *figures {
@@ -48,6 +48,8 @@ func newFigures(w *Windows) *figures {
 			[]string{"namespace", "scaling_window"}, nil),
 		served: prometheus.NewDesc("evenkeel_adapter_window_served", "What a window serves in place of the demand.",
 			[]string{"namespace", "scaling_window"}, nil),
+		at: prometheus.NewDesc("evenkeel_adapter_window_timestamp_seconds", "The tick of the newest sample that a window saw.",
+			[]string{"namespace", "scaling_window"}, nil),
 		states: prometheus.NewDesc("evenkeel_adapter_windows", "ScalingWindows, by the reason of their condition Ready.", []string{"reason"}, nil),
 	}
 }
@@ -56,6 +58,7 @@ func newFigures(w *Windows) *figures {
 func (f *figures) Describe(descs chan<- *prometheus.Desc) {
 	descs <- f.demand
 	descs <- f.served
+	descs <- f.at
 	descs <- f.states
 }
 
@@ -69,7 +72,8 @@ func (f *figures) Collect(out chan<- prometheus.Metric) {
 		if v.err != nil {
 			continue
 		}
-		for desc, milli := range map[*prometheus.Desc]int64{f.demand: v.answer.Demand, f.served: v.answer.Value} {
+		figures := map[*prometheus.Desc]int64{f.demand: v.answer.Demand, f.served: v.answer.Value, f.at: v.answer.At.UnixMilli()}
+		for desc, milli := range figures {
 			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(milli)/1000, w.Object.Namespace, w.Object.Name)
 		}
 	}

@@ -3,6 +3,7 @@ package formula
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -24,6 +25,52 @@ func TestHabit(t *testing.T) {
 				t.Errorf("%s: got %d and %d, want %d and %d", tc.reason, mean, spread, tc.wantMean, tc.wantSpread)
 			}
 		})
+	}
+}
+
+func TestLearnSize(t *testing.T) {
+	tests := map[string]struct {
+		reason string
+		asked  []int64
+		want   int64
+	}{
+		"nobody":        {"no pods, no size", nil, 0},
+		"one":           {"it is the pod's", []int64{4000}, 4000},
+		"alike":         {"it is that of each", []int64{500, 500, 500}, 500},
+		"by request":    {"of 10,000 units 1000 belong to small ones: 0.1·100 + 0.9·9000", append(slices.Repeat([]int64{100}, 10), 9000), 8110},
+		"beyond belief": {"the sum must not turn over", slices.Repeat([]int64{MaxUnits}, 5000), MaxUnits},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			var w Witness
+			for _, r := range tc.asked {
+				w.Ask(r)
+			}
+			if got := w.Learn(Habit{Ratio: 850, Spread: -1}); got != (Habit{Ratio: 850, Spread: -1, Size: tc.want}) {
+				t.Errorf("%s: got %+v, want the size %d", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
+// TestChurnIsTheFormula fills a capacity with pods one by one.
+func TestChurnIsTheFormula(t *testing.T) {
+	r := rand.New(rand.NewPCG(33, 34))
+	for range 2000 {
+		size, count, h := 100+r.Int64N(10_000), 1+r.Int64N(200), Habit{Ratio: 20 + r.Int64N(1980), Spread: r.Int64N(2001) - 1}
+		h.Size = size
+		want := 0.0
+		for range count {
+			spread := float64(size) * float64(h.spread()) / Thousand
+			want += spread * spread
+		}
+		if got := float64(h.Churn(size * count)); math.Abs(got-want) > want/1000+4*Thousand {
+			t.Fatalf("%d pods of %d by %+v: churn is %v, by the formula %v", count, size, h, got, want)
+		}
+	}
+	most := Habit{Ratio: 2 * Thousand, Spread: 2 * Thousand, Size: MaxUnits}
+	if got, want := most.Churn(MaxUnits), float64(MaxUnits)*MaxUnits*4; math.Abs(float64(got)-want) > want/100 {
+		t.Errorf("the most is %d, want %v", got, want)
 	}
 }
 

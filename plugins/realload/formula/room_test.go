@@ -33,7 +33,7 @@ func dumbMargin(mean, sigma, floor, limit float64) float64 {
 // dumbMarginBelow is the room of one dimension below a share of its capacity.
 func dumbMarginBelow(b *Belief, d *Demand, dim int, limit float64) float64 {
 	capacity, pod := float64(b.Capacity[dim]), float64(d.Mean[dim])
-	sigma := math.Sqrt(float64(b.Variance[dim]) + float64(d.Variance[dim]) + capacity/100*capacity/100)
+	sigma := math.Sqrt(float64(b.Variance[dim]) + float64(b.Churn[dim]) + float64(d.Variance[dim]) + capacity/100*capacity/100)
 	return dumbMargin(float64(b.Mean[dim])+pod, sigma, float64(b.Floor[dim])+pod, limit*capacity)
 }
 
@@ -84,25 +84,26 @@ func TestMoreLoadNeverMakesRoom(t *testing.T) {
 		if r.IntN(2) == 0 {
 			d = Demand{} // so that there is room more often
 		}
-		before, score := Room(&b, &d, &hot), SpreadScore(&b, &d, &hot)
+		before := Room(&b, &d, &hot)
 		dim, more, what := r.IntN(usage.Dimensions), 1+r.Int64N(1<<r.IntN(21)), "mean"
-		switch r.IntN(4) {
+		switch r.IntN(5) {
 		case 0:
 			b.Mean[dim] += more
 		case 1:
 			what, d.Mean[dim] = "pod's mean", d.Mean[dim]+more
 		case 2:
 			what, b.Floor[dim] = "floor", b.Floor[dim]+more
-		default:
-			if before < 0 {
-				continue // what is too much anyway may be less with more variance
-			}
+		case 3:
 			what, b.Variance[dim] = "variance", b.Variance[dim]+more*more
+		default:
+			what, b.Churn[dim] = "churn", b.Churn[dim]+more*more
+		}
+		if before < 0 && (what == "variance" || what == "churn") {
+			continue // what is too much anyway may be less with more variance
 		}
 		after := Room(&b, &d, &hot)
-		if after > before || SpreadScore(&b, &d, &hot) > score {
-			t.Fatalf("room was %d, score %d, and is %d and %d with more %s in dimension %d: %+v %+v %v",
-				before, score, after, SpreadScore(&b, &d, &hot), what, dim, b, d, hot)
+		if after > before {
+			t.Fatalf("room was %d, and is %d with more %s in dimension %d: %+v %+v %v", before, after, what, dim, b, d, hot)
 		}
 	}
 }
@@ -164,6 +165,18 @@ func TestRoom(t *testing.T) {
 			hot:    Vector{0, 9000},
 			want:   2996,
 		},
+		"pods come and go": {
+			reason: "(8000 − 5000) / √(1000² + 100²), like a wild one",
+			b:      Belief{Capacity: Vector{cores}, Mean: Vector{5000}, Churn: Vector{1000 * 1000}},
+			hot:    Vector{8000},
+			want:   2985,
+		},
+		"a dimension in which pods differ": {
+			reason: "memory is half full, CPU idle, but only CPU is not foretold: 8000/2002 < 40/1",
+			b:      Belief{Capacity: Vector{cores, 100}, Mean: Vector{0, 50}, Churn: Vector{4_000_000}},
+			hot:    Vector{8000, 9000},
+			want:   3995,
+		},
 		"hot": {
 			reason: "(8000 − 9000) / 100",
 			b:      Belief{Capacity: Vector{cores}, Mean: Vector{9000}, Floor: Vector{20_000}},
@@ -189,74 +202,6 @@ func TestRoom(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			if got := Room(&tc.b, &tc.d, &tc.hot); got != tc.want {
-				t.Errorf("%s: got %d, want %d", tc.reason, got, tc.want)
-			}
-		})
-	}
-}
-
-// dumbSpreadScore is the score in floating point, from the text of the formula.
-func dumbSpreadScore(b *Belief, d *Demand, hot *Vector) float64 {
-	least := 10.0
-	for dim := range usage.Dimensions {
-		if b.Capacity[dim] == 0 {
-			continue
-		}
-		score := dumbMarginBelow(b, d, dim, dumbLimit(hot, dim))
-		if score > 5 {
-			// How much of the capacity can be taken away, and five deviations are left.
-			low, high := 0.0, 1.0
-			for range 40 {
-				if middle := (low + high) / 2; dumbMarginBelow(b, d, dim, dumbLimit(hot, dim)-middle) > 5 {
-					low = middle
-				} else {
-					high = middle
-				}
-			}
-			score = 5 * (1 + low)
-		}
-		least = math.Min(least, score)
-	}
-	return least
-}
-
-func TestSpreadScoreIsTheFormula(t *testing.T) {
-	r := rand.New(rand.NewPCG(27, 28))
-	for range 5000 {
-		b, d, hot := randomBelief(r), randomDemand(r), randomLimits(r)
-		for dim := range b.Variance {
-			b.Variance[dim] /= 1 + r.Int64N(1000)
-			d.Mean[dim], d.Variance[dim] = d.Mean[dim]/100, d.Variance[dim]/10_000
-		}
-		got, want := float64(SpreadScore(&b, &d, &hot))/Thousand, dumbSpreadScore(&b, &d, &hot)
-		if math.Abs(got-want) > 0.11 {
-			t.Fatalf("score is %v, by the formula %v\n%+v\n%+v\n%v", got, want, b, d, hot)
-		}
-	}
-}
-
-func TestSpreadScore(t *testing.T) {
-	const cores = 10_000
-	tests := map[string]struct {
-		reason string
-		b      Belief
-		want   int64
-	}{
-		"too hot":    {"below nothing there are differences too", Belief{Capacity: Vector{cores}, Mean: Vector{9200}}, -12_000},
-		"in full":    {"up to five deviations each counts", Belief{Capacity: Vector{cores}, Mean: Vector{7510}}, 4900},
-		"at five":    {"no step", Belief{Capacity: Vector{cores}, Mean: Vector{7500}}, 5000},
-		"above it":   {"500 of 10,000 are left: a twentieth of five", Belief{Capacity: Vector{cores}, Mean: Vector{7000}}, 5250},
-		"idle":       {"7500 are left", Belief{Capacity: Vector{cores}}, 8750},
-		"percentile": {"1.645 up to 4000, 3.355 up to 4335, 3665 left", Belief{Capacity: Vector{cores}, Mean: Vector{3000}, Floor: Vector{4000}}, 6832},
-		"calm and busy, or wild and idle": {
-			"however sure of 6000, it has less to spare than 1000 give or take 424",
-			Belief{Capacity: Vector{cores}, Mean: Vector{1000}, Variance: Vector{170_000}}, 7439,
-		},
-		"nothing is known": {"of no dimension", Belief{}, 2 * Sure},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := SpreadScore(&tc.b, &Demand{}, &Vector{8000}); got != tc.want {
 				t.Errorf("%s: got %d, want %d", tc.reason, got, tc.want)
 			}
 		})
@@ -311,9 +256,6 @@ func FuzzRoom(f *testing.F) {
 		got := Room(&b, &d, &Vector{max(0, hot) % (2 * Whole)})
 		if got < -MaxRoom || got > MaxRoom {
 			t.Errorf("room %d is out of range", got)
-		}
-		if s := SpreadScore(&b, &d, &Vector{max(0, hot) % (2 * Whole)}); s < -MaxRoom || s > 2*Sure {
-			t.Errorf("score %d is out of range", s)
 		}
 	})
 }

@@ -37,6 +37,8 @@ type Belief struct {
 	// from the measured 95th percentile; 0 where that is unknown.
 	Floor    Vector
 	Capacity Vector
+	// Churn is the variance that pods to come and go are expected to add.
+	Churn Vector
 	// Doubted has a bit for each dimension in which nothing measured has any
 	// weight: the rest is hearsay, good enough to choose by, not to refuse by.
 	Doubted uint8

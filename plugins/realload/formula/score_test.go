@@ -33,6 +33,8 @@ func randomBelief(r *rand.Rand) Belief {
 		b.Mean[d] = r.Int64N(b.Capacity[d] * 3 / 2)
 		s := r.Int64N(b.Capacity[d])
 		b.Variance[d] = s * s
+		c := r.Int64N(b.Capacity[d])
+		b.Churn[d] = c * c
 		b.Floor[d] = r.Int64N(b.Capacity[d] * 3 / 2)
 	}
 	return b

@@ -105,6 +105,7 @@ func (v *View) measure(from *v1.Node) node {
 	n.Capacity = v.capacity
 	n.Capacity[usage.CPU] = formula.Quantity(usage.CPU, from.Status.Allocatable.Cpu())
 	n.Capacity[usage.Memory] = formula.Quantity(usage.Memory, from.Status.Allocatable.Memory())
+	n.Churn = formula.Churn(&v.habits, &n.Capacity)
 	fresh := false
 	if known := v.snapshot.Node(from.Name); known != nil {
 		for d := range n.measured {
@@ -142,7 +143,7 @@ func (v *View) learn(c *census) {
 	for d, w := range podsTestify(v, c) {
 		unknown := v.habits[d]
 		learned := w.Learn(unknown)
-		if learned == unknown {
+		if !w.Enough() {
 			nodes := nodesTestify(v, c.pods, d)
 			learned.Ratio = nodes.Learn(unknown).Ratio
 		}
@@ -161,10 +162,8 @@ func podsTestify(v *View, c *census) (all [2]formula.Witness) {
 		}
 		own := c.own(i, v.snapshot)
 		for d := range all {
-			if e.Request[d] == 0 {
-				continue
-			}
-			if used, spread, trust := v.gauge(d, own, e.start); trust == formula.Thousand {
+			all[d].Ask(e.Request[d])
+			if used, spread, trust := v.gauge(d, own, e.start); e.Request[d] > 0 && trust == formula.Thousand {
 				all[d].Add(used, spread, e.Request[d])
 			}
 		}

@@ -80,6 +80,7 @@ func (c *Case) imagine(info fwk.NodeInfo) formula.Belief {
 	has, used := info.GetAllocatable(), info.GetNonZeroRequested()
 	b := formula.Belief{Capacity: c.capacity}
 	b.Capacity[usage.CPU], b.Capacity[usage.Memory] = has.GetMilliCPU(), has.GetMemory()>>20
+	b.Churn = formula.Churn(&c.habits, &b.Capacity)
 	for d, request := range [...]int64{usage.CPU: used.GetMilliCPU(), usage.Memory: used.GetMemory() >> 20} {
 		mean, spread := c.habits[d].Use(request)
 		b.Mean[d], b.Variance[d] = mean, spread*spread/int64(max(1, len(info.GetPods())))
@@ -110,7 +111,7 @@ func (c *Case) score(b *formula.Belief, machine int64) int64 {
 	case config.ModeLoadVariationRiskBalancing:
 		return formula.VariationRisk(b, d, c.margin, c.sensitivity)
 	default:
-		return formula.SpreadScore(b, d, c.limits())
+		return formula.Room(b, d, c.limits())
 	}
 }
 

@@ -112,7 +112,7 @@ func (c *Case) explain(n *node, dim int) DimensionExplanation {
 func absolute(v *View, raw int64) int64 {
 	switch v.mode {
 	case config.ModeSpread:
-		return max(0, raw) * 100 / (2 * formula.Sure)
+		return min(max(0, raw)/100, 100) // all points from ten deviations on
 	case config.ModePack:
 		return raw * 100 / formula.Whole
 	default:

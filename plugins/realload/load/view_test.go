@@ -273,9 +273,9 @@ func TestScore(t *testing.T) {
 			70,
 		},
 		"a node just added": {
-			"2 of 10 cores requested, 0.85 of that; 0.85 to come: 5.45 − 5·√(0.85² + 0.425² + 0.1²) of 10 are left", "",
+			"2 of 10 cores requested, 0.85 of that; 0.85 to come: 5.45 / √(0.85² + 0.425² + 0.1²)", "",
 			task("p", "", "1", ""), info(n9, busy),
-			5336,
+			5703,
 		},
 		"a node just added, to Trimaran": {
 			"2 requested, taken as 1.7, and 1.5: P = 32; 60·32/40 + 40", "{mode: targetLoadPacking}",
@@ -355,15 +355,15 @@ func TestExplain(t *testing.T) {
 	measured := 8.2
 	want := Explanation{
 		Node: "n0", Known: true, View: noon, Mode: "spread", Tier: "normal",
-		Load: 1.0074, Room: -2.028, Score: 0, Refused: "node is hot: CPU 0.82 > 0.80",
+		Load: 1.0074, Room: -0.518, Score: 0, Refused: "node is hot: CPU 0.82 > 0.80",
 		Dimensions: []DimensionExplanation{
 			{
 				Dimension: "cpu", Measured: &measured, Age: "30s", Confidence: 1, Predicted: 2, Believed: 8.2, Spread: 0.3,
-				Capacity: 10, Load: 1.0074, Room: -2.028, Hot: true, Pod: 1, PodSpread: 0.5, PodFrom: "requests",
+				Capacity: 10, Load: 1.0074, Room: -0.518, Hot: true, Pod: 1, PodSpread: 0.5, PodFrom: "requests",
 			},
 			{
 				Dimension: "memory", Predicted: 716 << 20, Believed: 716 << 20, Spread: 358 << 20, Capacity: 64 << 30,
-				Load: 2191.0 / 65536, Room: 69.492, Pod: 716 << 20, PodSpread: 358 << 20, PodFrom: "requests",
+				Load: 2191.0 / 65536, Room: 19.284, Pod: 716 << 20, PodSpread: 358 << 20, PodFrom: "requests",
 			},
 			{Dimension: "network", PodFrom: "none"},
 			{Dimension: "disk", PodFrom: "none"},

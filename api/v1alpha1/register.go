@@ -14,6 +14,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&PeakPolicy{}, &PeakPolicyList{},
 		&ClusterPeakPolicy{}, &ClusterPeakPolicyList{},
+		&PeakAdmission{}, &PeakAdmissionList{},
 		&ScalingWindow{}, &ScalingWindowList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)

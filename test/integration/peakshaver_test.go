@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
+	realclock "k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 
@@ -39,13 +40,20 @@ var atSeven = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
 // shave runs the controller, by a clock of its own, until the function returned is called or the test ends.
 func shave(t *testing.T, config *rest.Config, clock *clocktesting.FakeClock) (stop func()) {
 	t.Helper()
+	return shaveAndTell(t, config, clock, nil)
+}
+
+// shaveAndTell is shave with events.
+func shaveAndTell(t *testing.T, config *rest.Config, clock *clocktesting.FakeClock, events chan string) (stop func()) {
+	t.Helper()
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := controller.New(controller.Config{
-		Client: client, Clock: clock, Recorder: &record.FakeRecorder{},
-		Kinds: []v1alpha1.TargetKind{v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler},
+		Client: client, Clock: clock, Recorder: &record.FakeRecorder{Events: events},
+		Kinds:     []v1alpha1.TargetKind{v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler},
+		Admission: true, AdmissionFor: admissionFor, ServerClock: realclock.RealClock{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -273,8 +281,8 @@ metadata: {name: always}
 spec:
   windows:
   - {name: always, timeZone: UTC, from: "00:00", to: "24:00", holidays: {configMap: {namespace: shaved-by-command, name: holidays, key: days}}}
-  selection: {kinds: [Deployment], namespaces: {names: [shaved-by-command]}}
-  action: {replicas: {atMost: 1}}
+  selection: {kinds: [Deployment, Job], namespaces: {names: [shaved-by-command]}}
+  action: {replicas: {atMost: 1}, suspend: true}
 `))
 	kubeconfig := writeKubeconfig(t, serviceAccount(t, client, systemSpace, shaver))
 	port := freePort(t)
@@ -308,6 +316,14 @@ spec:
 		}
 		changed, _, err := unstructured.NestedInt64(u.Object, "status", "targets", "changed")
 		return changed == 1, err
+	})
+	eventually(t, "the API server to be told of Jobs", func(ctx context.Context) (bool, error) {
+		told, err := dynamicOf(t).Resource(v1alpha1.GroupVersion.WithResource("peakadmissions")).List(ctx, metav1.ListOptions{})
+		if err != nil || len(told.Items) != 1 {
+			return false, err
+		}
+		rules, _, err := unstructured.NestedSlice(told.Items[0].Object, "spec", "rules")
+		return len(rules) == 1, err
 	})
 	for path, want := range map[string]int{"/livez": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusForbidden} {
 		if got, body := get(t, "https://127.0.0.1:"+port+path, ""); got != want {

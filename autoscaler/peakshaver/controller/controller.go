@@ -39,6 +39,12 @@ type Config struct {
 	Recorder EventRecorder
 	// Clock that policies go by.
 	Clock clock.WithTicker
+	// Admission has the API server told which Jobs start suspended. It must have PeakAdmissions.
+	Admission bool
+	// AdmissionFor is how long that holds if it is not told again; two minutes if it is 0.
+	AdmissionFor time.Duration
+	// ServerClock is the API server's; Clock if it is nil.
+	ServerClock clock.PassiveClock
 	// WritesPerSecond bounds changes of objects; 200 if it is 0.
 	WritesPerSecond float32
 	// Workers at once; 16 if it is 0.
@@ -60,6 +66,7 @@ const (
 var (
 	peakPolicies        = v1alpha1.GroupVersion.WithResource("peakpolicies")
 	clusterPeakPolicies = v1alpha1.GroupVersion.WithResource("clusterpeakpolicies")
+	peakAdmissions      = v1alpha1.GroupVersion.WithResource("peakadmissions")
 	namespaceResource   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	priorityResource    = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
 	configMapResource   = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
@@ -83,6 +90,8 @@ type Controller struct {
 	namespaced, clusterWide cache.SharedIndexInformer // policies
 	changed                 chan struct{}             // they did
 
+	admissionTold *v1alpha1.PeakAdmissionSpec // nil: it is not known what is
+
 	mu       sync.Mutex
 	policies policies
 	outcomes map[key]outcome
@@ -98,6 +107,12 @@ func New(cfg Config) (*Controller, error) {
 	}
 	if cfg.Workers == 0 {
 		cfg.Workers = defaultWorkers
+	}
+	if cfg.AdmissionFor == 0 {
+		cfg.AdmissionFor = defaultAdmission
+	}
+	if cfg.ServerClock == nil {
+		cfg.ServerClock = cfg.Clock
 	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
@@ -223,6 +238,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		running.Go(func() { c.work(ctx) })
 	}
 	running.Go(func() { wait.UntilWithContext(ctx, c.writeStatuses, statusPeriod) })
+	running.Go(func() { wait.UntilWithContext(ctx, c.tellAdmission, admissionPeriod) })
 	again := c.Clock.NewTicker(reload)
 	defer again.Stop()
 	for {

@@ -134,7 +134,7 @@ func (c *Controller) tell(ctx context.Context, k key, u *unstructured.Unstructur
 	if !d.Until.IsZero() {
 		until = d.Until.UTC().Format(time.RFC3339) + " at least"
 	}
-	if !state.Held { // the steps of a ramp are not told one by one
+	if !state.Held || state.New { // the steps of a ramp are not told one by one
 		c.Recorder.Eventf(u, v1.EventTypeNormal, reasonChanged, "%s until %s, by %s (%s)", to, until, strings.Join(d.By, ", "), d.Reason)
 	}
 }

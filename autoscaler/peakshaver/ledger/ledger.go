@@ -28,6 +28,9 @@ const (
 	AnnotationReason = "peakshaver.evenkeel.dev/reason"
 	// AnnotationUntil says until when at least (RFC 3339).
 	AnnotationUntil = "peakshaver.evenkeel.dev/until"
+	// AnnotationAdmission tells that the API server set it when the object was created, as manifests/overlays/peakshaver/admission.yaml
+	// says, and that nobody has looked at it since.
+	AnnotationAdmission = "peakshaver.evenkeel.dev/admission"
 	// AnnotationOverruled counts how often somebody else changed what was set, and it was set again.
 	AnnotationOverruled = "peakshaver.evenkeel.dev/overruled"
 
@@ -43,6 +46,8 @@ const (
 type State struct {
 	// Held tells that the object has a record.
 	Held bool
+	// New tells that the record was made when the object was created, and that no Change has confirmed it.
+	New bool
 	// Original are the owner's values. Where somebody changed what was set, what they changed it to is the owner's.
 	Original policy.Values
 	// Current are the values that the object has.
@@ -103,6 +108,7 @@ func (s *State) readRecord(object *unstructured.Unstructured) error {
 		return fmt.Errorf("reading the labels %s %q and %s %q: they have %d values each", LabelOriginal, original, LabelSet, labels[LabelSet], len(s.fields))
 	}
 	s.Held, s.set = true, set
+	_, s.New = annotations[AnnotationAdmission]
 	s.Overruled, _ = strconv.Atoi(annotations[AnnotationOverruled]) // none, or not ours
 	for i := range s.fields {
 		if s.current[i] == set[i] {
@@ -148,13 +154,14 @@ type Because struct {
 	Until  time.Time // zero: not known
 }
 
-// Change returns what is to be written so that the object has the values, and nil if it has them.
+// Change returns what is to be written so that the object has the values, and nil if it has them. A record that was made
+// when the object was created is confirmed: the object is then as a Change would have made it.
 func (s *State) Change(want policy.Values, because Because) *Change {
 	words := s.words(want)
 	if slices.Equal(words, s.original) {
 		return s.restore()
 	}
-	if s.Held && !s.Foreign && slices.Equal(words, s.set) {
+	if s.Held && !s.Foreign && !s.New && slices.Equal(words, s.set) {
 		return nil
 	}
 	annotations := map[string]any{AnnotationReason: because.Reason, AnnotationUntil: nil}
@@ -178,6 +185,9 @@ func (s *State) restore() *Change {
 }
 
 func (s *State) patch(words []string, labels, annotations map[string]any) []byte {
+	if s.New {
+		annotations[AnnotationAdmission] = nil
+	}
 	metadata := map[string]any{"resourceVersion": s.version, "uid": s.uid, "labels": labels, "annotations": annotations}
 	patch := map[string]any{"metadata": metadata}
 	for i, f := range s.fields {

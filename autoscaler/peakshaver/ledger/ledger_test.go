@@ -153,6 +153,30 @@ func TestChangeIsForWhatWasRead(t *testing.T) {
 	}
 }
 
+// TestNewRecord: a record that was made at admission is confirmed once, and the object is then as if it had been changed
+// after its creation; whatever is wanted of it.
+func TestNewRecord(t *testing.T) {
+	plain := object(t, "metadata: {name: a}\nspec: {suspend: false}")
+	changed := apply(t, plain, read(t, v1alpha1.Job, plain).Change(policy.Values{Suspend: true}, because))
+	admitted := changed.DeepCopy()
+	admitted.SetAnnotations(map[string]string{AnnotationReason: "WindowOpen: other", AnnotationAdmission: "suspended"})
+	state := read(t, v1alpha1.Job, admitted)
+	if !state.New || !state.Held || state.Original.Suspend || !state.Current.Suspend {
+		t.Fatalf("read %+v", state)
+	}
+	confirmed := apply(t, admitted, state.Change(policy.Values{Suspend: true}, because))
+	if diff := cmp.Diff(changed.Object, confirmed.Object); diff != "" {
+		t.Errorf("-changed +confirmed:\n%s", diff)
+	}
+	if again := read(t, v1alpha1.Job, confirmed).Change(policy.Values{Suspend: true}, because); again != nil {
+		t.Errorf("confirmed twice: %s", again.Patch)
+	}
+	restored := apply(t, admitted, state.Change(policy.Values{}, because))
+	if diff := cmp.Diff(bare(plain), bare(restored)); diff != "" {
+		t.Errorf("-created +restored:\n%s", diff)
+	}
+}
+
 func TestSomebodyElse(t *testing.T) {
 	before := object(t, workers)
 	during := apply(t, before, read(t, v1alpha1.Deployment, before).Change(policy.Values{Replicas: 5}, because))

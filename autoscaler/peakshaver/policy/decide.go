@@ -21,6 +21,7 @@ const (
 	Deadline       Reason = "Deadline"       // the Job would miss its deadline
 	Exempted       Reason = "Exempted"       // a policy lets it run
 	Autoscaled     Reason = "Autoscaled"     // an autoscaler sets its replicas
+	Queued         Reason = "Queued"         // Kueue suspends and releases the Job
 	Protected      Reason = "Protected"      // it is part of the control plane
 	BrokenPolicy   Reason = "BrokenPolicy"   // a policy that selects it cannot be carried out
 )
@@ -150,7 +151,7 @@ func (t *turn) count(v votes, field string, before, original bool) bool {
 }
 
 func (t *turn) suspend(level []phase) {
-	v, reasons := votes{}, map[bool]Reason{}
+	v, reasons, before := votes{}, map[bool]Reason{}, t.Reason
 	for i := range level {
 		verdict := level[i].suspension(t.object)
 		t.until(verdict.until)
@@ -165,6 +166,8 @@ func (t *turn) suspend(level []phase) {
 	t.Want.Suspend = t.count(v, "suspend", t.Want.Suspend, t.object.Original.Suspend)
 	if reason := reasons[len(v[true]) > 0]; reason != "" {
 		t.Reason = reason
+	} else if t.Want.Suspend && before != "" { // those below suspend it, and those of this level do not say otherwise
+		t.Reason = before
 	}
 }
 

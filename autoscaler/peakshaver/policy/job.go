@@ -23,6 +23,12 @@ func (p *Policy) latestStart(job *Job) (latest time.Time, ok bool) {
 	if deadline.IsZero() {
 		return time.Time{}, false
 	}
+	return deadline.Add(-p.lead(job)), true
+}
+
+// lead is how long before its deadline a Job must start: run time × (1 + margin).
+func (p *Policy) lead(job *Job) time.Duration {
+	d := p.spec.Deadline
 	margin := int32(defaultMargin)
 	if d.Margin != nil {
 		margin = *d.Margin
@@ -31,7 +37,7 @@ func (p *Policy) latestStart(job *Job) (latest time.Time, ok bool) {
 	if runTime <= 0 {
 		runTime = d.ExpectedRunTime.Duration
 	}
-	return deadline.Add(-runTime - runTime/100*time.Duration(margin)), true
+	return runTime + runTime/100*time.Duration(margin)
 }
 
 // verdict is what one policy makes of suspending one object. suspend is nil where it has no say, and reason then tells
@@ -65,6 +71,10 @@ func (f *phase) suspension(o *Object) verdict {
 // or runs and is let run.
 func (f *phase) suspendJob(job *Job, span shifted, inside bool, v *verdict) {
 	if job.Finished || !inside && !f.waits(job) {
+		return
+	}
+	if job.Queued {
+		v.reason = Queued
 		return
 	}
 	latest, ok := f.policy.latestStart(job)

@@ -56,6 +56,8 @@ type Job struct {
 	Held bool
 	// Admitted tells that there is room for it under the ceiling.
 	Admitted bool
+	// Queued tells that Kueue suspends and releases it.
+	Queued bool
 }
 
 const (

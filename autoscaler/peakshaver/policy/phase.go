@@ -36,16 +36,26 @@ func phaseOf(p *Policy, now time.Time, spans []schedule.Span, o *Object) phase {
 	for _, span := range spans {
 		s := shifted{rise: ramp(p.spec.Begin), settle: ramp(p.spec.End)}
 		if !span.Begin.IsZero() {
-			s.begin = span.Begin.Add(late)
+			s.begin = o.turn(span.Begin, late)
 		}
 		if !span.End.IsZero() {
-			s.end = span.End.Add(last)
+			s.end = o.turn(span.End, last)
 		}
 		if span.End.IsZero() || s.begin.Before(span.End) {
 			f.spans = append(f.spans, s)
 		}
 	}
 	return f
+}
+
+// turn is when an object's turn comes after an edge. A Job that is created while others wait for theirs has none to wait for:
+// it starts as it is to be.
+func (o *Object) turn(edge time.Time, after time.Duration) time.Time {
+	turn := edge.Add(after)
+	if o.Job != nil && !o.Job.Created.Before(edge) && o.Job.Created.Before(turn) {
+		return edge
+	}
+	return turn
 }
 
 // inside is the window that the object is in: its turn has come and its release has not. Where several are, the one

@@ -230,6 +230,83 @@ func TestShortWindow(t *testing.T) {
 	}
 }
 
+// TestNewcomers: a Job that is created while others wait for their turn is from the first as those that had theirs.
+func TestNewcomers(t *testing.T) {
+	p := newPolicy(t, "p", day, jobs, suspend, `begin: {stagger: 2h}`, `end: {stagger: 2h}`)
+	for hour := range 24 {
+		for minute := 0; minute < 60; minute += 7 {
+			for uid := range 20 {
+				now := clock(hour, minute)
+				o := job(Job{Created: now})
+				o.UID = fmt.Sprint(uid)
+				if got, want := At(now, []*Policy{p}).Decide(o).Want.Suspend, hour >= 8 && hour < 18; got != want {
+					t.Fatalf("created at %s: suspended: %t", now, got)
+				}
+			}
+		}
+	}
+	early, late := job(Job{Created: clock(8, 30)}), job(Job{Created: clock(7, 0)})
+	waits := 0
+	for uid := range 50 {
+		early.UID, late.UID = fmt.Sprint(uid), fmt.Sprint(uid)
+		m := At(clock(8, 45), []*Policy{p})
+		if !m.Decide(early).Want.Suspend {
+			t.Fatal("a Job that was created in the window runs")
+		}
+		if !m.Decide(late).Want.Suspend {
+			waits++
+		}
+	}
+	if waits < 10 {
+		t.Errorf("%d of 50 Jobs that were there before wait for their turn", waits)
+	}
+}
+
+// TestQueued: what Kueue suspends and releases is left to it, and a Job that is held since before that was known is given back.
+func TestQueued(t *testing.T) {
+	p := newPolicy(t, "p", day, jobs, suspend)
+	if d := At(clock(9, 0), []*Policy{p}).Decide(job(Job{Queued: true, Held: true})); d.Want.Suspend || d.Reason != Queued {
+		t.Errorf("in the window: %+v", d)
+	}
+	if d := At(clock(19, 0), []*Policy{p}).Decide(job(Job{Queued: true})); d.Want.Suspend || d.Reason != "" {
+		t.Errorf("after it: %+v", d)
+	}
+}
+
+// TestAdmissionRules: rules are there while they may be needed; what they mean, the controller's tests compare with Decide.
+func TestAdmissionRules(t *testing.T) {
+	a, exempt := newPolicy(t, "a", day, jobs, suspend), newPolicy(t, "b", day, jobs, `action: {suspend: false}`)
+	scales := newPolicy(t, "c", day, deployments, `action: {replicas: {atMost: 1}}`)
+	broken, _ := Compile("shop", "p", specOf(t, `windows: [{name: w, timeZone: Mars/Olympus, from: "08:00", to: "09:00"}]`, jobs, suspend), noCalendar)
+	for name, test := range map[string]struct {
+		policies []*Policy
+		now      time.Time
+		want     string
+	}{
+		"long before":          {[]*Policy{a}, clock(7, 50), ""},
+		"just before":          {[]*Policy{a}, clock(7, 59), "a 08:00-18:00"},
+		"in the window":        {[]*Policy{exempt, a, scales}, clock(9, 0), "a 08:00-18:00, b 08:00-18:00"},
+		"when it has closed":   {[]*Policy{a}, clock(18, 0), ""},
+		"nothing to suspend":   {[]*Policy{exempt, scales}, clock(9, 0), ""},
+		"one is broken":        {[]*Policy{a, broken}, clock(9, 0), "a 08:00-18:00, shop/p hold"},
+		"all that suspend are": {[]*Policy{exempt, broken}, clock(9, 0), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, rule := range At(test.now, test.policies).Admission(test.now.Add(2 * time.Minute)) {
+				line := rule.Policy + " hold"
+				if !rule.Hold {
+					line = rule.Policy + rule.Begin.UTC().Format(" 15:04") + rule.End.UTC().Format("-15:04")
+				}
+				got = append(got, line)
+			}
+			if got := strings.Join(got, ", "); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestLongWindow(t *testing.T) {
 	p := newPolicy(t, "p", `windows: [{name: w, timeZone: UTC, from: "00:00", to: "00:00", toDaysLater: 1}]`, jobs, suspend)
 	decide := func(started time.Time) Decision {

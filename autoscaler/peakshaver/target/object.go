@@ -36,9 +36,16 @@ func (c *Cluster) Object(kind v1alpha1.TargetKind, u *unstructured.Unstructured,
 		o.Autoscaled = c.autoscaled(kind, u)
 	case v1alpha1.Job:
 		o.Job = jobOf(u, state)
+		o.Job.Queued = c.Queues() && u.GetLabels()[queueLabel] != ""
 	}
 	return o
 }
+
+// queueLabel names the queue of a Job that Kueue manages.
+const queueLabel = "kueue.x-k8s.io/queue-name"
+
+// Queues tells that the cluster has Kueue.
+func (c *Cluster) Queues() bool { return c.Targets[v1alpha1.LocalQueue] != nil }
 
 func jobOf(u *unstructured.Unstructured, state *ledger.State) *policy.Job {
 	job := &policy.Job{
@@ -95,15 +102,29 @@ func (c *Cluster) priorityOfPods(u *unstructured.Unstructured, path ...string) i
 		return int32(priority)
 	}
 	class, _, _ := unstructured.NestedString(u.Object, append(path, "priorityClassName")...)
-	for _, item := range c.Priorities.List() {
-		of := AsObject(item)
-		byDefault, _, _ := unstructured.NestedBool(of.Object, "globalDefault")
-		if of.GetName() == class || class == "" && byDefault {
-			value, _, _ := unstructured.NestedInt64(of.Object, "value")
-			return int32(value)
+	classes, byDefault := c.PriorityClasses()
+	if class == "" {
+		return byDefault
+	}
+	for _, of := range classes {
+		if of.Name == class {
+			return of.Value
 		}
 	}
 	return 0
+}
+
+// PriorityClasses in any order, and the priority of pods that name none.
+func (c *Cluster) PriorityClasses() (classes []v1alpha1.PeakPriorityClass, byDefault int32) {
+	for _, item := range c.Priorities.List() {
+		u := AsObject(item)
+		value, _, _ := unstructured.NestedInt64(u.Object, "value")
+		classes = append(classes, v1alpha1.PeakPriorityClass{Name: u.GetName(), Value: int32(value)})
+		if isDefault, _, _ := unstructured.NestedBool(u.Object, "globalDefault"); isDefault {
+			byDefault = int32(value)
+		}
+	}
+	return classes, byDefault
 }
 
 // ScaledBy is what an autoscaler or ScaledObject scales, in its own namespace.

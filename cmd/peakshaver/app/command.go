@@ -180,6 +180,10 @@ func (o *options) work(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
+	admission, err := served(client.Discovery(), v1alpha1.GroupVersion.WithResource("peakadmissions"))
+	if err != nil {
+		return err
+	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	defer broadcaster.Shutdown()
 	limited := rest.CopyConfig(config)
@@ -190,7 +194,8 @@ func (o *options) work(ctx context.Context, config *rest.Config) error {
 	}
 	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: teller.CoreV1().Events("")})
 	c, err := controller.New(controller.Config{
-		Client: objects, Kinds: kinds, Clock: clock.RealClock{}, WritesPerSecond: o.writes, Workers: o.workers, Registerer: legacyregistry.Registerer(),
+		Client: objects, Kinds: kinds, Admission: admission, Clock: clock.RealClock{},
+		WritesPerSecond: o.writes, Workers: o.workers, Registerer: legacyregistry.Registerer(),
 		Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: name}),
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 const defaultMargin = 20 // per cent
@@ -78,7 +79,7 @@ func (f *phase) suspendJob(job *Job, span shifted, inside bool, v *verdict) {
 		return
 	}
 	latest, ok := f.policy.latestStart(job)
-	if ok && !f.now.Before(latest) {
+	if ok && !f.now.Before(latest) || inside && (job.Released || job.Admitted == valley.Deadline) {
 		v.reason = Deadline
 		return
 	}
@@ -124,7 +125,7 @@ func (f *phase) grace(job *Job, span shifted) (until time.Time, reason Reason) {
 // waits tells that a window has closed lately for a Job, and that there is no room for it yet. Lately is within
 // schedule.Memory, beyond which a Job waits no more.
 func (f *phase) waits(job *Job) bool {
-	if f.policy.spec.Ceiling == nil || !job.Held || job.Admitted {
+	if f.policy.spec.Ceiling == nil || !job.Held || job.Admitted != "" {
 		return false
 	}
 	for _, s := range f.spans {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 // Values are the fields of an object that policies change. Those that its kind does not have are zero.
@@ -50,12 +51,16 @@ type Job struct {
 	Finished bool
 	// Deadline that the Job's annotation gives.
 	Deadline time.Time
-	// RunTime that is forecast; 0 where nothing like it has run.
-	RunTime time.Duration
+	// RunTime that is forecast not to be exceeded, and UsualRunTime on average; 0 where nothing like it has run.
+	RunTime, UsualRunTime time.Duration
+	// CPU that it is expected to use, in millicores; 0: not known.
+	CPU int64
 	// Held tells that it is suspended by a policy rather than by its owner.
 	Held bool
-	// Admitted tells that there is room for it under the ceiling.
-	Admitted bool
+	// Admitted says why it is released now, by package valley; empty where it is not.
+	Admitted valley.Reason
+	// Released tells that it was released inside a window to meet its deadline, and is not stopped again.
+	Released bool
 	// Queued tells that Kueue suspends and releases it.
 	Queued bool
 }

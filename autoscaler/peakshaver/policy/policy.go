@@ -140,13 +140,16 @@ func (p *Policy) Selects(o *Object) bool {
 
 // delays are how long after the edges of a window the object's turn comes.
 func (p *Policy) delays(o *Object) (begin, end time.Duration) {
-	groups := len(p.order) + 1
-	group := slices.IndexFunc(p.order, func(s labels.Selector) bool { return s.Matches(o.Labels) })
-	if group < 0 {
-		group = len(p.order)
-	}
-	place := o.place()
+	groups, group, place := len(p.order)+1, p.group(o), o.place()
 	return turnOf(stagger(p.spec.Begin), group, groups, place), turnOf(stagger(p.spec.End), groups-1-group, groups, place)
+}
+
+// group of the object in the policy's order; those of none are after all others.
+func (p *Policy) group(o *Object) int {
+	if group := slices.IndexFunc(p.order, func(s labels.Selector) bool { return s.Matches(o.Labels) }); group >= 0 {
+		return group
+	}
+	return len(p.order)
 }
 
 func stagger(edge *v1alpha1.PeakEdge) time.Duration {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 func noCalendar(v1alpha1.CalendarReference) (*calendar.Holidays, error) {
@@ -118,9 +120,12 @@ func TestDecide(t *testing.T) {
 		"a forecast is better":            {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 0}`}}, job(Job{Deadline: clock(15, 0), RunTime: 5 * time.Hour}), clock(10, 0), Values{}, Deadline, clock(18, 0), []string{"0"}},
 		"without a deadline":              {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h}`}}, job(Job{}), clock(17, 0), Values{Suspend: true}, WindowOpen, clock(18, 0), []string{"0"}},
 		"no room yet":                     {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true}), clock(18, 5), Values{Suspend: true}, WaitingForRoom, clock(32, 0), []string{"0"}},
-		"room":                            {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true, Admitted: true}), clock(18, 5), Values{}, "", clock(32, 0), nil},
+		"room":                            {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true, Admitted: valley.Room}), clock(18, 5), Values{}, "", clock(32, 0), nil},
 		"a new Job needs no room":         {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{}), clock(18, 5), Values{}, "", clock(32, 0), nil},
 		"no room, but no time either":     {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`, `deadline: {expectedRunTime: 1h, margin: 0}`}}, job(Job{Held: true, Deadline: clock(19, 0)}), clock(18, 5), Values{}, Deadline, clock(32, 0), []string{"0"}},
+		"by plan, inside its window":      {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true, Admitted: valley.Deadline}), clock(9, 0), Values{}, Deadline, clock(18, 0), []string{"0"}},
+		"and not stopped again":           {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Started: clock(9, 0), Released: true}), clock(9, 5), Values{}, Deadline, clock(18, 0), []string{"0"}},
+		"room is for valleys":             {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true, Admitted: valley.Room}), clock(9, 0), Values{Suspend: true}, WindowOpen, clock(18, 0), []string{"0"}},
 		"what an autoscaler scales":       {[][]string{{day, deployments, `action: {replicas: {atMost: 1}}`}}, &Object{Kind: v1alpha1.Deployment, Namespace: "shop", Original: Values{Replicas: 3}, Autoscaled: true}, clock(9, 0), Values{Replicas: 3}, Autoscaled, clock(18, 0), []string{"0"}},
 		"the control plane":               {[][]string{{day, deployments, `action: {replicas: {atMost: 1}}`}}, &Object{Kind: v1alpha1.Deployment, Namespace: "kube-system", Original: Values{Replicas: 3}}, clock(9, 0), Values{Replicas: 3}, Protected, time.Time{}, nil},
 		"of a system class":               {[][]string{{day, deployments, `action: {replicas: {atMost: 1}}`}}, &Object{Kind: v1alpha1.Deployment, Namespace: "shop", Original: Values{Replicas: 3}, Priority: 2000000000}, clock(9, 0), Values{Replicas: 3}, Protected, time.Time{}, nil},
@@ -415,34 +420,49 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-func TestAdmit(t *testing.T) {
-	waiting := []Waiting{
-		{Name: "old", Created: clock(1, 0), CPU: 100}, {Name: "young", Created: clock(2, 0), CPU: 100}, {Name: "urgent", LatestStart: clock(3, 0), CPU: 300},
-		{Name: "more urgent", LatestStart: clock(2, 0), CPU: 500}, {Name: "free", Created: clock(9, 0)},
-	}
-	for room, want := range map[int64]string{
-		-1: "", 0: "free", 100: "old,free", 250: "old,young,free", 350: "urgent,free", 500: "more urgent,free", 650: "more urgent,old,free",
-		900: "more urgent,urgent,old,free", 1000: "more urgent,urgent,old,young,free",
+// TestWaiting: what policies tell of a Job that waits.
+func TestWaiting(t *testing.T) {
+	const ceiling, due = `ceiling: {cpu: 80}`, `deadline: {expectedRunTime: 1h, margin: 0}`
+	for name, test := range map[string]struct {
+		policies [][]string
+		object   *Object
+		at       time.Time
+		want     *valley.Job
+	}{
+		"inside its window": {
+			[][]string{{day, jobs, suspend, ceiling, due}}, job(Job{Created: clock(8, 0), Deadline: clock(20, 0), CPU: 500, RunTime: 2 * time.Hour, UsualRunTime: time.Minute}), clock(9, 0),
+			&valley.Job{Created: clock(8, 0), Earliest: clock(18, 0), Latest: clock(18, 0), Until: clock(32, 0), CPU: 500, RunTime: time.Minute, Ceiling: 8000},
+		},
+		"after it":                  {[][]string{{day, jobs, suspend, ceiling}}, job(Job{Held: true}), clock(19, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), Ceiling: 8000}},
+		"a run time that is given":  {[][]string{{day, jobs, suspend, ceiling, due}}, job(Job{}), clock(9, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), RunTime: time.Hour, Ceiling: 8000}},
+		"a window that never ends":  {[][]string{{`windows: [{name: always, timeZone: UTC, from: "00:00", to: "24:00"}]`, jobs, suspend, ceiling}}, job(Job{}), clock(9, 0), &valley.Job{Earliest: clock(9, 0).Add(schedule.Foresight), Ceiling: 8000}},
+		"the strictest of two":      {[][]string{{day, jobs, suspend, ceiling}, {day, jobs, suspend, `ceiling: {cpu: 50}`, `end: {stagger: 0s}`}}, job(Job{}), clock(9, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), Ceiling: 5000}},
+		"its group":                 {[][]string{{day, jobs, suspend, ceiling, `order: [{matchLabels: {tier: batch}}, {matchLabels: {tier: other}}]`}}, job(Job{}), clock(9, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), Order: 2, Ceiling: 8000}},
+		"released already":          {[][]string{{day, jobs, suspend, ceiling, due}}, job(Job{Deadline: clock(17, 0), Released: true}), clock(9, 0), nil},
+		"it runs":                   {[][]string{{day, jobs, suspend, ceiling}}, job(Job{}), clock(19, 0), nil},
+		"without a ceiling":         {[][]string{{day, jobs, suspend}}, job(Job{}), clock(9, 0), nil},
+		"suspended by its owner":    {[][]string{{day, jobs, suspend, ceiling}}, func() *Object { o := job(Job{}); o.Original.Suspend = true; return o }(), clock(9, 0), nil},
+		"what it is is not a Job":   {[][]string{{day, deployments, `action: {replicas: {atMost: 1}}`}}, object(v1alpha1.Deployment, Values{Replicas: 3}), clock(9, 0), nil},
+		"let finish by its policy":  {[][]string{{day, jobs, suspend, ceiling}}, job(Job{Started: clock(7, 0)}), clock(9, 0), nil},
+		"admitted, and asked again": {[][]string{{day, jobs, suspend, ceiling}}, job(Job{Held: true, Admitted: valley.Room}), clock(19, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), Ceiling: 8000}},
 	} {
-		for range len(waiting) {
-			waiting = append(waiting[1:], waiting[0])
-			var names []string
-			for _, w := range Admit(room, waiting) {
-				names = append(names, w.Name)
+		t.Run(name, func(t *testing.T) {
+			var policies []*Policy
+			for i, lines := range test.policies {
+				policies = append(policies, newPolicy(t, fmt.Sprint(i), lines...))
 			}
-			if got := strings.Join(names, ","); got != want {
-				t.Errorf("room for %d: admitted %q, want %q", room, got, want)
+			got, ok := At(test.at, policies).Waiting(test.object, 10_000)
+			if ok != (test.want != nil) {
+				t.Fatalf("waits: %v", ok)
 			}
-		}
-	}
-	p := newPolicy(t, "p", day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 0}`)
-	sooner := newPolicy(t, "sooner", night, jobs, suspend, `deadline: {expectedRunTime: 2h, margin: 0}`)
-	m := At(clock(9, 0), []*Policy{p, sooner})
-	if got := m.LatestStart(job(Job{Deadline: clock(12, 0)})); !got.Equal(clock(10, 0)) {
-		t.Errorf("latest start is %s", got)
-	}
-	if got := m.LatestStart(job(Job{})); !got.IsZero() {
-		t.Errorf("latest start without a deadline is %s", got)
+			if !ok {
+				return
+			}
+			test.want.Name = "shop/it"
+			if diff := cmp.Diff(*test.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 // draw is a source of random policies and objects.
@@ -43,6 +44,10 @@ func (d draw) moment() time.Time {
 	return clock(0, 0).Add(time.Duration(d.Int64N(int64(14 * 24 * time.Hour)))).Truncate(time.Second)
 }
 
+func (d draw) admission() valley.Reason {
+	return valley.Reason(d.one("", "", string(valley.Room), string(valley.Deadline), string(valley.NoUsage)))
+}
+
 func (d draw) object() *Object {
 	o := object(v1alpha1.Job, Values{Suspend: d.IntN(5) == 0})
 	switch d.IntN(4) {
@@ -55,7 +60,7 @@ func (d draw) object() *Object {
 	case 2:
 		o.Kind = v1alpha1.CronJob
 	default:
-		o.Job = &Job{Created: d.moment(), Held: d.IntN(2) == 0, Admitted: d.IntN(2) == 0, Finished: d.IntN(8) == 0}
+		o.Job = &Job{Created: d.moment(), Held: d.IntN(2) == 0, Admitted: d.admission(), Released: d.IntN(9) == 0, Finished: d.IntN(8) == 0}
 		if d.IntN(2) == 0 {
 			o.Job.Started = o.Job.Created.Add(time.Minute)
 		}

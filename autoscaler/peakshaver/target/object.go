@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 // Cluster is what is known of a cluster.
@@ -52,7 +53,7 @@ func jobOf(u *unstructured.Unstructured, state *ledger.State) *policy.Job {
 		Created: u.GetCreationTimestamp().Time,
 		Held:    state.Held && state.Current.Suspend && !state.Original.Suspend,
 		// There is no source of usage here yet, and what is not known is not waited for.
-		Admitted: true,
+		Admitted: valley.NoUsage,
 	}
 	if !state.Current.Suspend {
 		job.Started = timeAt(u, "status", "startTime")

@@ -1,0 +1,64 @@
+package policy
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
+)
+
+// Waiting is a Job as package valley wants it, if policies with a ceiling have it wait: it is suspended by one, or is to be.
+// Capacity is all CPU that the ceilings are shares of, in millicores; where it is 0 there is no ceiling. The Job has the
+// earliest latest start, the latest earliest start and the lowest ceiling of all of them.
+func (m *Moment) Waiting(o *Object, capacity int64) (job valley.Job, ok bool) {
+	if o.Job == nil || o.protected() {
+		return job, false
+	}
+	alone := *o
+	alone.Job = new(*o.Job)
+	alone.Job.Admitted = ""
+	if !m.Decide(&alone).Want.Suspend || o.Original.Suspend {
+		return job, false
+	}
+	job = valley.Job{Name: o.Namespace + "/" + o.Name, Created: o.Job.Created, CPU: o.Job.CPU, RunTime: o.Job.UsualRunTime}
+	for i, p := range m.policies {
+		if p.spec.Ceiling == nil || p.spec.Action.Suspend == nil || !*p.spec.Action.Suspend || p.broken || !p.Selects(o) {
+			continue
+		}
+		ok = true
+		f := phaseOf(p, m.now, m.spans[i], o)
+		f.valley(&job)
+		if ceiling := capacity / 100 * int64(p.spec.Ceiling.CPU); job.Ceiling == 0 || ceiling < job.Ceiling {
+			job.Ceiling = ceiling
+		}
+		if latest, due := p.latestStart(o.Job); due && (job.Latest.IsZero() || latest.Before(job.Latest)) {
+			job.Latest = latest
+		}
+		if p.spec.Deadline != nil {
+			job.RunTime = cmp.Or(job.RunTime, p.spec.Deadline.ExpectedRunTime.Duration)
+		}
+		job.Order = len(p.order) - p.group(o)
+	}
+	return job, ok
+}
+
+// valley narrows when a Job may start to the time between the window that is open, or was lately, and the next.
+func (f *phase) valley(job *valley.Job) {
+	var end time.Time
+	for _, s := range f.spans {
+		switch closes := cmp.Or(s.end, f.now.Add(schedule.Foresight)); {
+		case !f.now.Before(s.begin):
+			if closes.After(end) {
+				end = closes
+			}
+		case !end.IsZero() && !s.begin.After(end): // the next one touches it
+			end = closes
+		case job.Until.IsZero() || s.begin.Before(job.Until):
+			job.Until = s.begin
+		}
+	}
+	if end.After(job.Earliest) {
+		job.Earliest = end
+	}
+}

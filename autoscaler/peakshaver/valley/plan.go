@@ -1,0 +1,210 @@
+package valley
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// leastCPU is what a Job counts as of which nothing is known, in millicores.
+const leastCPU = 1000
+
+// plan is a forecast of the load to which Jobs are added. Step 0 begins now.
+type plan struct {
+	now  time.Time
+	step time.Duration
+	load []int64
+
+	all, hurried, patient []*placed // in order
+}
+
+// placed is a Job on the grid of a plan. It may start at the steps from first to last.
+type placed struct {
+	*Job
+	cpu         int64
+	first, last int
+	steps       int // that its run takes
+	at          int
+	reason      Reason // empty: it has no place
+}
+
+func newPlan(q *Question) *plan {
+	p := &plan{now: q.Now, step: q.Load.Step, load: slices.Clone(q.Load.CPU)}
+	most := int64(leastCPU)
+	for i := range q.Jobs {
+		most = max(most, q.Jobs[i].CPU)
+	}
+	for _, j := range inOrder(q.Jobs) {
+		on := &placed{Job: j, cpu: j.CPU}
+		if on.cpu <= 0 {
+			on.cpu = most
+		}
+		p.all = append(p.all, on)
+		if p.bound(on) {
+			p.hurried = append(p.hurried, on)
+		} else {
+			p.patient = append(p.patient, on)
+		}
+	}
+	return p
+}
+
+// inOrder is the order in which Jobs are placed: the earliest latest start first, those without one last.
+func inOrder(jobs []Job) []*Job {
+	ordered := make([]*Job, len(jobs))
+	for i := range jobs {
+		ordered[i] = &jobs[i]
+	}
+	slices.SortFunc(ordered, func(a, b *Job) int {
+		if a.Latest.IsZero() != b.Latest.IsZero() {
+			return map[bool]int{true: 1, false: -1}[a.Latest.IsZero()]
+		}
+		return cmp.Or(a.Latest.Compare(b.Latest), cmp.Compare(a.Order, b.Order), a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
+	})
+	return ordered
+}
+
+// bound says at which steps a Job may start, and tells whether it cannot wait for its earliest start.
+func (p *plan) bound(j *placed) (hurried bool) {
+	horizon := len(p.load)
+	j.steps = horizon
+	if j.RunTime > 0 {
+		j.steps = int(min((j.RunTime+p.step-1)/p.step, time.Duration(horizon)))
+	}
+	created := p.ceil(j.Created)
+	j.first, j.last = max(created, p.ceil(j.Earliest)), horizon-1
+	if !j.Latest.IsZero() {
+		j.last = p.floor(j.Latest)
+	}
+	if j.first > j.last && j.last < horizon-1 {
+		j.first = min(created, j.last)
+		return true
+	}
+	if over := j.Until.Add(-j.RunTime); !j.Until.IsZero() && !over.Before(p.now.Add(time.Duration(j.first)*p.step)) {
+		j.last = min(j.last, p.floor(over))
+	}
+	return false
+}
+
+// ceil is the first step that begins at a time or later.
+func (p *plan) ceil(t time.Time) int {
+	if !t.After(p.now) {
+		return 0
+	}
+	return int(min((t.Sub(p.now)+p.step-1)/p.step, time.Duration(len(p.load))))
+}
+
+// floor is the last step that begins at a time or before; the first one, where that is past.
+func (p *plan) floor(t time.Time) int {
+	if !t.After(p.now) {
+		return 0
+	}
+	return int(min(t.Sub(p.now)/p.step, time.Duration(len(p.load)-1)))
+}
+
+func (p *plan) place(j *placed, at int, reason Reason) {
+	j.at, j.reason = at, reason
+	p.add(j, j.cpu)
+}
+
+func (p *plan) add(j *placed, cpu int64) {
+	for i := j.at; i < min(j.at+j.steps, len(p.load)); i++ {
+		p.load[i] += cpu
+	}
+}
+
+// lowest is the lowest level under which as many patient Jobs find room as without one, to about half a per cent.
+func (p *plan) lowest() int64 {
+	if len(p.patient) == 0 {
+		return 0
+	}
+	high := slices.Max(p.load)
+	for _, j := range p.patient {
+		high += j.cpu
+	}
+	all := p.fits(high)
+	low := int64(0)
+	for high-low > max(1, high/256) {
+		if middle := low + (high-low)/2; p.fits(middle) < all {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high
+}
+
+// fits is how many patient Jobs find room under a level.
+func (p *plan) fits(level int64) int {
+	n := p.fill(level)
+	for _, j := range p.patient {
+		if j.reason != "" {
+			p.add(j, -j.cpu)
+			j.reason = ""
+		}
+	}
+	return n
+}
+
+// fill places patient Jobs where there is room under a level, and counts them.
+func (p *plan) fill(level int64) int {
+	n := 0
+	for _, j := range p.patient {
+		most := level
+		if j.Ceiling > 0 {
+			most = min(most, j.Ceiling)
+		}
+		if at, ok := p.soonest(j, most-j.cpu); ok {
+			p.place(j, at, Room)
+			n++
+		}
+	}
+	return n
+}
+
+// soonest is the first step from which on the load is not above most for the whole of a run.
+func (p *plan) soonest(j *placed, most int64) (at int, ok bool) {
+	free := 0 // steps in a row
+	for i := j.first; i < len(p.load) && i-free <= j.last; i++ {
+		if p.load[i] > most {
+			free = 0
+			continue
+		}
+		if free++; free == j.steps || i == len(p.load)-1 {
+			return i - free + 1, true
+		}
+	}
+	return 0, false
+}
+
+// calmest is the step from which on the highest load of a run is lowest; the first of several.
+func (p *plan) calmest(j *placed) int {
+	last := j.last
+	if !j.Latest.IsZero() {
+		last = p.floor(j.Latest)
+	}
+	best, lowest := j.first, int64(-1)
+	var highest []int // steps of which each is above all after it, of the run at hand
+	for end := j.first; end < len(p.load)+j.steps; end++ {
+		if end < len(p.load) {
+			for len(highest) > 0 && p.load[highest[len(highest)-1]] <= p.load[end] {
+				highest = highest[:len(highest)-1]
+			}
+			highest = append(highest, end)
+		}
+		start := end - j.steps + 1
+		if start < j.first {
+			continue
+		}
+		if start > last {
+			break
+		}
+		for highest[0] < start {
+			highest = highest[1:]
+		}
+		if peak := p.load[highest[0]]; lowest < 0 || peak < lowest {
+			best, lowest = start, peak
+		}
+	}
+	return best
+}

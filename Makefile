@@ -25,7 +25,7 @@ build: ## Build bin/evenkeel, bin/metrics-adapter, bin/peakshaver, bin/scheduler
 	@$(BUILD) -o bin/ ./cmd/evenkeel ./cmd/metrics-adapter ./cmd/peakshaver ./cmd/scheduler ./cmd/simulator 1>&2
 
 .PHONY: run
-run: ## Compare stock and evenkeel on an embedded control plane. ARGS='--output json' or --keep.
+run: ## Compare stock and evenkeel on an embedded control plane. ARGS='--output json', --keep or '--scenario scale-down'.
 	@$(BUILD) -o bin/ ./cmd/evenkeel 1>&2
 	@bin/evenkeel up $(ARGS)
 

@@ -66,7 +66,7 @@ func (s *stage) startAdapter(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("configuring the metrics adapter: %w", err)
 	}
-	command := app.NewCommand()
+	command := app.NewCommand() //nolint:contextcheck // it is given its context below
 	command.SetArgs(append(arguments, "--secure-port", strconv.Itoa(port), "--kubeconfig", s.plane.Kubeconfig()))
 	a := &adapter{done: make(chan struct{})}
 	go func() {

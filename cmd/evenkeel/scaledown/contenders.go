@@ -3,7 +3,6 @@ package scaledown
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +10,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/ptr"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
@@ -37,28 +37,16 @@ type contender struct {
 }
 
 func (s *ScaleDown) contenders() []contender {
-	longer := short(s.Stabilisation)
+	longer := duration.HumanDuration(s.Stabilisation)
 	return []contender{
 		{name: "hpa", about: "stabilisation 5m", stabilisation: upstreamStabilisation},
 		{name: "hpa-" + longer, about: "stabilisation " + longer, stabilisation: s.Stabilisation},
-		{name: "window", about: fmt.Sprintf("hold %s, half-life %s", short(s.Hold), short(s.HalfLife))},
+		{name: "window", about: fmt.Sprintf("hold %s, half-life %s", duration.HumanDuration(s.Hold), duration.HumanDuration(s.HalfLife))},
 	}
-}
-
-// short writes a duration as people do: 30m for 30m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // deployment has a contender's pods on its node at once: who places them is not the matter here.
-func (s *ScaleDown) deployment(c contender, replicas int32) *appsv1.Deployment {
+func deployment(c contender, replicas int32) *appsv1.Deployment {
 	labels := map[string]string{"app": web}
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.name, Name: web, Labels: labels},

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/config"
@@ -115,6 +116,19 @@ func TestScaleUpIsTheDefaultOfHPAs(t *testing.T) {
 	}
 }
 
+func TestContendersSayWhatTheyDo(t *testing.T) {
+	s := New()
+	s.Stabilisation, s.HalfLife = 45*time.Minute, 90*time.Second
+	got := map[string]string{}
+	for _, c := range s.contenders() {
+		got[c.name] = c.about
+	}
+	want := map[string]string{"hpa": "stabilisation 5m", "hpa-45m": "stabilisation 45m", "window": "hold 30m, half-life 90s"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestSizes: an HPA asks for as many pods as podsFor says, of the metric as it is served.
 func TestSizes(t *testing.T) {
 	s := New()
@@ -125,16 +139,6 @@ func TestSizes(t *testing.T) {
 		served := math.Ceil(demand * podBears * 1000)
 		if hpa := max(1, int32(math.Ceil(served/float64(s.perPod().MilliValue())))); hpa != want {
 			t.Errorf("an HPA makes %d pods of a demand of %v, want %d", hpa, demand, want)
-		}
-	}
-}
-
-func TestShort(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		30 * time.Minute: "30m", time.Hour: "1h", 90 * time.Minute: "1h30m", 90 * time.Second: "1m30s", 20 * time.Second: "20s", 10 * time.Hour: "10h",
-	} {
-		if got := short(d); got != want {
-			t.Errorf("%v is %s, want %s", d, got, want)
 		}
 	}
 }

@@ -54,28 +54,41 @@ func (r *Result) Picture(w io.Writer, format string) error {
 
 func (r *Result) plot(name string) (*plot.Plot, error) {
 	v := r.Verdicts[name]
-	p := report.NewPlot(fmt.Sprintf("%s (%s): %d changes, %d reversals, %.0f pod-hours, %.2f unserved",
+	p := report.NewPlot(fmt.Sprintf("%s (%s): changes %d, reversals %d, pod-hours %.0f, unserved %.2f",
 		name, r.About[name], v.ReplicaChanges, v.Reversals, v.PodHours, v.Unserved))
 	p.Y.Label.Text = "pods"
 	demand, err := plotter.NewLine(r.demandLine())
 	if err != nil {
 		return nil, err
 	}
-	demand.StepStyle, demand.LineStyle.Width = plotter.PostStep, 0
+	demand.StepStyle, demand.Width = plotter.PostStep, 0
 	demand.FillColor = color.RGBA{R: 246, G: 180, B: 90, A: 255}
 	ready, err := plotter.NewLine(r.readyLine(name))
 	if err != nil {
 		return nil, err
 	}
-	ready.StepStyle, ready.LineStyle.Width = plotter.PostStep, vg.Points(1.5)
-	ready.LineStyle.Color = color.RGBA{R: 20, G: 90, B: 160, A: 255}
+	ready.StepStyle, ready.Width = plotter.PostStep, vg.Points(1.5)
+	ready.Color = color.RGBA{R: 20, G: 90, B: 160, A: 255}
 	p.Add(demand, ready)
 	p.Legend.Add("demand", demand)
 	p.Legend.Add("ready pods", ready)
 	p.Legend.Top = true
 	p.Legend.TextStyle.Font.Variant = "Sans"
 	p.Y.Min, p.Y.Max = 0, r.most()*1.5 // room for the legend
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks(r.Demand.Length().Minutes(), 15), ticks(p.Y.Max, 5)
 	return p, nil
+}
+
+// ticks are at most eight up to a number: at multiples of unit times a power of two.
+func ticks(most, unit float64) plot.ConstantTicks {
+	for most/unit > 8 {
+		unit *= 2
+	}
+	var at plot.ConstantTicks
+	for value := 0.0; value <= most; value += unit {
+		at = append(at, plot.Tick{Value: value, Label: fmt.Sprint(value)})
+	}
+	return at
 }
 
 // demandLine has a point where the demand changes; what is not known is drawn as nothing.

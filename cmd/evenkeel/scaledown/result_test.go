@@ -69,6 +69,18 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+func TestTicks(t *testing.T) {
+	for most, want := range map[float64][]string{3: {"0", "1", "2", "3"}, 75: {"0", "16", "32", "48", "64"}, 8: {"0", "1", "2", "3", "4", "5", "6", "7", "8"}} {
+		var got []string
+		for _, tick := range ticks(most, 1) {
+			got = append(got, tick.Label)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("up to %v (-want +got):\n%s", most, diff)
+		}
+	}
+}
+
 // TestPicture: the demand is the same in both rows, and the pods' line is drawn in each.
 func TestPicture(t *testing.T) {
 	var b bytes.Buffer

@@ -65,7 +65,7 @@ func (s *ScaleDown) Play(ctx context.Context, setting *scenario.Setting) (err er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stage.close()) }()
+	defer func() { err = errors.Join(err, stage.close()) }() //nolint:contextcheck // it ends what the context may not have
 	if err := stage.set(ctx); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	v1 "k8s.io/api/core/v1"
@@ -137,7 +138,7 @@ func (s *stage) startReplay(ctx context.Context) error {
 		return fmt.Errorf("preparing the replay: %w", err)
 	}
 	s.replay = r
-	demanded := labels.FromStrings(labels.MetricName, metricName, "service", web)
+	demanded := labels.FromStrings(model.MetricNameLabel, metricName, "service", web)
 	r.Inject(func(_ time.Time, trace time.Duration) []series.Sample {
 		asked := at(s.demand, trace)
 		if math.IsNaN(asked) {
@@ -186,7 +187,7 @@ func (s *stage) deploy(ctx context.Context, c contender) error {
 	if _, err := s.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	deployment := s.deployment(c, s.podsFor(at(s.demand, 0)))
+	deployment := deployment(c, s.podsFor(at(s.demand, 0)))
 	if _, err := s.client.AppsV1().Deployments(c.name).Create(ctx, deployment, metav1.CreateOptions{}); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package scaledown
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/config"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/rules"
+	"github.com/evenkeel/evenkeel/simulator/scaling"
 )
 
 func TestNonsenseIsRefused(t *testing.T) {
@@ -22,6 +24,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 		"from":            {func(s *ScaleDown) { s.From = -time.Hour }, "--from must be at least 0"},
 		"beyond the end":  {func(s *ScaleDown) { s.From = 9000 * time.Hour }, "--from 9000h0m0s --length 3h0m0s: "},
 		"an idle stretch": {func(s *ScaleDown) { s.From = 400 * time.Hour }, "nothing is asked for"},
+		"a hole":          {func(s *ScaleDown) { s.From = firstHole(t) }, "the trace has a hole there"},
 		"length":          {func(s *ScaleDown) { s.Length = time.Minute }, "--length must be at least 5m"},
 		"speed":           {func(s *ScaleDown) { s.Speed = 1000 }, "--speed must be from 1 to 150"},
 		"no speed":        {func(s *ScaleDown) { s.Speed = math.NaN() }, "--speed must be"},
@@ -40,6 +43,19 @@ func TestNonsenseIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstHole is where something is missing from the record of the machine that is played by default.
+func firstHole(t *testing.T) time.Duration {
+	d, err := scaling.OfRecorded(scaling.Recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(d.Values, math.IsNaN)
+	if i < 0 {
+		t.Fatal("the record has no hole")
+	}
+	return time.Duration(i) * d.Step
 }
 
 // TestTheDefaultIsSpiky: the trace goes up and down by half of its peak time and again, and the window's hold spans the

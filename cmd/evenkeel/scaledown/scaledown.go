@@ -87,6 +87,9 @@ func (s *ScaleDown) demand() (*scaling.Demand, error) {
 	if demand, err = demand.Scaled(s.From, s.Length, s.Peak); err != nil {
 		return nil, fmt.Errorf("--from %v --length %v: %w", s.From, s.Length, err)
 	}
+	if math.IsNaN(demand.Values[0]) {
+		return nil, fmt.Errorf("--from %v: the trace has a hole there, and an HPA needs something to read: begin elsewhere", s.From)
+	}
 	return demand, nil
 }
 

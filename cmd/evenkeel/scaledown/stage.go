@@ -275,7 +275,7 @@ func (s *stage) progress() scenario.Progress {
 		sizes := s.watch.of(c.name)
 		last, v := sizes[len(sizes)-1], Judge(s.demand, sizes)
 		p.Rows = append(p.Rows, scenario.Row{Text: fmt.Sprintf("%-10s %3d pods, %3d ready, demand of %4.1f   changes %3d   reversals %3d",
-			c.name, last.Replicas, last.Ready, at(s.demand, p.At), v.ReplicaChanges, v.Reversals)})
+			c.name, last.Replicas, last.Ready, at(s.demand, p.At-1), v.ReplicaChanges, v.Reversals)})
 	}
 	return p
 }

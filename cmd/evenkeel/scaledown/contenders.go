@@ -30,8 +30,8 @@ const (
 
 // contender is a way of scaling, in a namespace of its own.
 type contender struct {
-	name  string
-	about string
+	name     string
+	settings string // of how it scales down, in time of the trace
 	// stabilisation of its HPA downwards, of the trace; 0: the window's adapter sets the HPA's behaviour.
 	stabilisation time.Duration
 }
@@ -39,9 +39,9 @@ type contender struct {
 func (s *ScaleDown) contenders() []contender {
 	longer := duration.HumanDuration(s.Stabilisation)
 	return []contender{
-		{name: "hpa", about: "stabilisation 5m", stabilisation: upstreamStabilisation},
-		{name: "hpa-" + longer, about: "stabilisation " + longer, stabilisation: s.Stabilisation},
-		{name: "window", about: fmt.Sprintf("hold %s, half-life %s", duration.HumanDuration(s.Hold), duration.HumanDuration(s.HalfLife))},
+		{name: "hpa", settings: "stabilisation 5m", stabilisation: upstreamStabilisation},
+		{name: "hpa-" + longer, settings: "stabilisation " + longer, stabilisation: s.Stabilisation},
+		{name: "window", settings: fmt.Sprintf("hold %s, half-life %s", duration.HumanDuration(s.Hold), duration.HumanDuration(s.HalfLife))},
 	}
 }
 

@@ -137,7 +137,7 @@ func TestContendersSayWhatTheyDo(t *testing.T) {
 	s.Stabilisation, s.HalfLife = 45*time.Minute, 90*time.Second
 	got := map[string]string{}
 	for _, c := range s.contenders() {
-		got[c.name] = c.about
+		got[c.name] = c.settings
 	}
 	want := map[string]string{"hpa": "stabilisation 5m", "hpa-45m": "stabilisation 45m", "window": "hold 30m, half-life 90s"}
 	if diff := cmp.Diff(want, got); diff != "" {

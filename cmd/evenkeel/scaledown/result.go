@@ -17,7 +17,6 @@ import (
 // Result is what was measured, by contender and in their order.
 type Result struct {
 	Names    []string
-	About    map[string]string // how each scales
 	Verdicts map[string]Verdict
 	Sizes    map[string][]Size
 	Demand   *scaling.Demand
@@ -55,7 +54,7 @@ func (r *Result) Picture(w io.Writer, format string) error {
 func (r *Result) plot(name string) (*plot.Plot, error) {
 	v := r.Verdicts[name]
 	p := report.NewPlot(fmt.Sprintf("%s (%s): changes %d, reversals %d, pod-hours %.0f, unserved %.2f",
-		name, r.About[name], v.ReplicaChanges, v.Reversals, v.PodHours, v.Unserved))
+		name, v.Settings, v.ReplicaChanges, v.Reversals, v.PodHours, v.Unserved))
 	p.Y.Label.Text = "pods"
 	demand, err := plotter.NewLine(r.demandLine())
 	if err != nil {

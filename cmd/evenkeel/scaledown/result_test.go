@@ -17,7 +17,6 @@ import (
 func someResult() *Result {
 	r := &Result{
 		Names:    []string{"hpa", "window"},
-		About:    map[string]string{"hpa": "stabilisation 5m", "window": "hold 30m"},
 		Verdicts: map[string]Verdict{},
 		Demand:   &scaling.Demand{Step: 15 * time.Minute, Values: []float64{10, 2, 10, 2}},
 		Sizes: map[string][]Size{
@@ -29,7 +28,9 @@ func someResult() *Result {
 		},
 	}
 	for name, sizes := range r.Sizes {
-		r.Verdicts[name] = Judge(r.Demand, sizes)
+		v := Judge(r.Demand, sizes)
+		v.Settings = map[string]string{"hpa": "stabilisation 5m", "window": "hold 30m"}[name]
+		r.Verdicts[name] = v
 	}
 	return r
 }
@@ -60,9 +61,9 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"hpa":{"replicaChanges":3,"reversals":2,"podHours":7.5,"mostReplicas":12,` +
+	want := `{"hpa":{"settings":"stabilisation 5m","replicaChanges":3,"reversals":2,"podHours":7.5,"mostReplicas":12,` +
 		`"demandPodHours":6,"servedPodHours":4.25,"unservedPodHours":1.75,"shortMinutes":15},` +
-		`"window":{"replicaChanges":0,"reversals":0,"podHours":13,"mostReplicas":13,` +
+		`"window":{"settings":"hold 30m","replicaChanges":0,"reversals":0,"podHours":13,"mostReplicas":13,` +
 		`"demandPodHours":6,"servedPodHours":6,"unservedPodHours":0,"shortMinutes":0}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -16,11 +16,11 @@ import (
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
-// TestRun plays forty minutes in which the demand falls from the peak to next to nothing and comes back: kube-controller-
+// TestRun plays three quarters of an hour in which the demand falls from the peak to next to nothing and comes back: kube-controller-
 // manager's HPA lets go and has to come back; with the window it stays.
 func TestRun(t *testing.T) {
 	s := New()
-	s.From, s.Length, s.Speed, s.Peak = 30*time.Minute, 40*time.Minute, mostSpeed, 20
+	s.From, s.Length, s.Speed, s.Peak = 30*time.Minute, 45*time.Minute, mostSpeed, 20
 	demand, err := s.demand()
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +84,9 @@ func checkVerdict(t *testing.T, r *Result, name string) {
 	}
 	if hours := r.Demand.Length().Hours(); v.PodHours > float64(v.MostReplicas)*hours || v.PodHours < hours || v.Reversals > v.ReplicaChanges {
 		t.Errorf("%s: %+v in %v hours", name, v, hours)
+	}
+	if v.Settings == "" {
+		t.Errorf("%s does not say how it scales down", name)
 	}
 	if last := r.Sizes[name][len(r.Sizes[name])-1]; last.Ready == 0 {
 		t.Errorf("%s: no pod is ready in the end", name)

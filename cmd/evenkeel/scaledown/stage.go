@@ -115,7 +115,7 @@ func (s *stage) set(ctx context.Context) error {
 func (s *stage) startContenders(ctx context.Context) error {
 	all := s.contenders()
 	for _, c := range all {
-		s.setting.View.Phase(fmt.Sprintf("%s: an HPA that aims at %d %% of a pod, %s", c.name, s.Target, c.about))
+		s.setting.View.Phase(fmt.Sprintf("%s: an HPA that aims at %d %% of a pod, %s", c.name, s.Target, c.settings))
 		err := s.deploy(ctx, c)
 		if apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("deploying for %s: %w: the data directory holds another run: give a new one", c.name, err)
@@ -282,11 +282,13 @@ func (s *stage) progress() scenario.Progress {
 
 // result judges every contender.
 func (s *stage) result() *Result {
-	r := &Result{About: map[string]string{}, Verdicts: map[string]Verdict{}, Sizes: map[string][]Size{}, Demand: s.demand}
+	r := &Result{Verdicts: map[string]Verdict{}, Sizes: map[string][]Size{}, Demand: s.demand}
 	for _, c := range s.contenders() {
 		sizes := s.watch.of(c.name)
+		v := Judge(s.demand, sizes)
+		v.Settings = c.settings
 		r.Names = append(r.Names, c.name)
-		r.About[c.name], r.Sizes[c.name], r.Verdicts[c.name] = c.about, sizes, Judge(s.demand, sizes)
+		r.Sizes[c.name], r.Verdicts[c.name] = sizes, v
 	}
 	return r
 }

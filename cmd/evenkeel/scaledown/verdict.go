@@ -15,6 +15,8 @@ type Size struct {
 
 // Verdict is how a contender fared. Work is in pod-hours: a pod can do one in an hour.
 type Verdict struct {
+	// Settings are how it scales down, in time of the trace.
+	Settings string `json:"settings"`
 	// ReplicaChanges are those of the size asked for, Reversals those of its direction.
 	ReplicaChanges int     `json:"replicaChanges"`
 	Reversals      int     `json:"reversals"`

@@ -142,10 +142,10 @@ func (v *validator) season(path *field.Path) {
 	s := v.c.Season
 	v.add(within(path.Child("weeks"), int64(s.Weeks), 1, maxWeeks))
 	v.add(within(path.Child("margin"), s.Margin, 0.01, 10))
-	v.add(within(path.Child("bucket"), s.Bucket, v.c.Step, 24*time.Hour))
-	if s.Bucket > 0 && (s.Bucket%v.c.Step != 0 || week%s.Bucket != 0) {
-		v.errs = append(v.errs, field.Invalid(path.Child("bucket"), s.Bucket.String(),
-			fmt.Sprintf("must be a multiple of the step (%v), and a week a multiple of it", v.c.Step)))
+	if s.Bucket < v.c.Step || s.Bucket > 24*time.Hour || s.Bucket%v.c.Step != 0 || week%s.Bucket != 0 {
+		// No field of the object says how long a bucket is; what an operator can change is the step.
+		v.errs = append(v.errs, field.Invalid(path, s.Bucket.String(), fmt.Sprintf("weeks are remembered by stretches of this length, "+
+			"which must be whole steps (%v) and divide a week, and no longer than a day: choose another step for the adapter, as 15s", v.c.Step)))
 	}
 	v.add(within(path.Child("lead"), s.Lead, 0, week-24*time.Hour))
 }

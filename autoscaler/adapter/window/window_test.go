@@ -230,7 +230,7 @@ func TestValidate(t *testing.T) {
 		"line beyond counting":       {line(func(c *Config) { c.Target = MaxDemand }), "more demand than can be counted"},
 		"band":                       {Config{DeadBand: &DeadBand{Dwell: time.Minute}}, "spec.deadBand.step"},
 		"season without weeks":       {Config{Season: &Season{}}, "spec.seasonalFloor.weeks"},
-		"season off the grid":        {Config{Season: &Season{Weeks: 1, Bucket: 7 * time.Minute * 11}}, "spec.seasonalFloor.bucket"},
+		"season off the grid":        {Config{Season: &Season{Weeks: 1, Bucket: 7 * time.Minute * 11}}, "spec.seasonalFloor"},
 		"season of tomorrow":         {Config{Season: &Season{Weeks: 1, Lead: 7 * 24 * time.Hour}}, "spec.seasonalFloor.lead"},
 		"margin":                     {Config{Season: &Season{Weeks: 1, Margin: -1}}, "spec.seasonalFloor.margin"},
 		"stale before it is fresh":   {half(func(c *Config) { c.Fresh, c.Stale = time.Hour, time.Minute }), "spec.stale"},

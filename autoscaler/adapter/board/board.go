@@ -64,7 +64,7 @@ func (b *Board) Sheet(q Query) *Sheet {
 	defer b.mu.Unlock()
 	s := b.sheets[id]
 	if s == nil {
-		s = &Sheet{board: b, query: q}
+		s = &Sheet{board: b, query: q, fills: fillingOf(q.Expr)}
 		b.sheets[id] = s
 		b.metrics.queries(len(b.sheets))
 	}

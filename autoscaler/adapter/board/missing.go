@@ -26,14 +26,22 @@ func (m *Missing) Error() string {
 	case m.Unanswered != nil:
 		return fmt.Sprintf("Prometheus does not answer, and the newest sample is %s old: %v", m.Age.Round(time.Second), m.Unanswered)
 	case m.Fault != "" && m.Last.IsZero():
-		return fmt.Sprintf("its value is %s", m.Fault)
+		return m.came()
 	case m.Fault != "":
-		return fmt.Sprintf("its value is %s, and the last that was a measurement is %s old", m.Fault, m.Age.Round(time.Second))
+		return fmt.Sprintf("%s, and the last that was a measurement is %s old", m.came(), m.Age.Round(time.Second))
 	case m.Last.IsZero():
 		return "Prometheus has no sample of it"
 	default:
 		return fmt.Sprintf("its newest sample is %s old", m.Age.Round(time.Second))
 	}
+}
+
+// came says what came in place of a measurement.
+func (m *Missing) came() string {
+	if m.Fault == Filling {
+		return "its samples began anew, and until the range of its rate is full it says less than there is"
+	}
+	return fmt.Sprintf("its value is %s", m.Fault)
 }
 
 // Absent tells that Prometheus answered, and knows nothing of the row.

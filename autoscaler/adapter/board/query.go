@@ -46,8 +46,8 @@ type Sample struct {
 	Labels model.Metric
 }
 
-// ask returns the samples of one query at a tick.
-func (b *Board) ask(ctx context.Context, query string, at time.Time) (model.Vector, error) {
+// evaluate asks one query about a tick, when it is its turn.
+func (b *Board) evaluate(ctx context.Context, query string, at time.Time) (model.Value, error) {
 	select {
 	case b.slots <- struct{}{}:
 		defer func() { <-b.slots }()
@@ -56,10 +56,19 @@ func (b *Board) ask(ctx context.Context, query string, at time.Time) (model.Vect
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.config.Timeout)
 	defer cancel()
-	most := b.config.MaxRows
-	value, _, err := b.source.Query(ctx, query, at, promv1.WithLimit(uint64(most)+1))
+	value, _, err := b.source.Query(ctx, query, at, promv1.WithLimit(uint64(b.config.MaxRows)+1))
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", query, err)
+	}
+	return value, nil
+}
+
+// ask returns the samples of one query at a tick.
+func (b *Board) ask(ctx context.Context, query string, at time.Time) (model.Vector, error) {
+	most := b.config.MaxRows
+	value, err := b.evaluate(ctx, query, at)
+	if err != nil {
+		return nil, err
 	}
 	switch value := value.(type) {
 	case model.Vector:
@@ -126,12 +135,15 @@ func newest(rows map[string][]Sample, tick time.Time) map[string]time.Time {
 		seconds := slices.MaxFunc(samples, func(a, b Sample) int { return cmp.Compare(a.Value, b.Value) }).Value
 		at := tick
 		if seconds < float64(tick.UnixMilli())/1000 {
-			at = time.UnixMilli(int64(math.Round(seconds * 1000)))
+			at = unix(seconds)
 		}
 		times[key] = at
 	}
 	return times
 }
+
+// unix reads a sample that is a Unix time.
+func unix(seconds float64) time.Time { return time.UnixMilli(int64(math.Round(seconds * 1000))) }
 
 // lookback is how old a sample may be for Prometheus to find it, unless it was told otherwise.
 const lookback = 5 * time.Minute

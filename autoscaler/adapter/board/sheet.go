@@ -15,6 +15,8 @@ import (
 type Sheet struct {
 	board *Board
 	query Query
+	// fills is how long a row says less than there is once its samples begin anew; 0: not at all.
+	fills time.Duration
 	used  atomic.Int64 // Unix milliseconds of the last read
 	state atomic.Pointer[state]
 	// filling lets one at a time ask, and first has the others wait for the very first answer.
@@ -26,6 +28,8 @@ type Sheet struct {
 type state struct {
 	tick time.Time // of the last answer; zero: there was none
 	rows map[string]Row
+	// gone are the trails of rows that are no longer known, or are not yet.
+	gone map[string]trail
 	// other answers for rows that are not there; nil where nothing does.
 	other *Row
 	err   error // of the last try, nil if it was answered
@@ -41,7 +45,8 @@ type Row struct {
 	// Fault is what the last answer had in their place: "" or why that is no measurement.
 	Fault window.Verdict
 	// told are the samples of the tick, whatever they are.
-	told []Sample
+	told  []Sample
+	trail trail
 }
 
 // Read returns a row. An error is a *Missing, or that of the context.
@@ -132,42 +137,58 @@ func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
 	}
 	if err != nil {
 		s.board.metrics.failed()
-		s.state.Store(&state{tick: was.tick, rows: was.rows, other: was.other, err: err, tried: tick})
+		s.state.Store(&state{tick: was.tick, rows: was.rows, gone: was.gone, other: was.other, err: err, tried: tick})
 		return err
 	}
-	s.state.Store(was.after(&got, &s.board.config, s.board.metrics))
+	if was.tick.IsZero() {
+		was = &state{rows: was.rows, gone: s.trails(ctx, tick)}
+	}
+	s.state.Store(s.after(was, &got))
 	return nil
 }
 
 // after is what is known once a tick has been answered.
-func (s *state) after(a *answer, c *Config, m *metrics) *state {
+func (s *Sheet) after(was *state, a *answer) *state {
 	next := &state{tick: a.tick, tried: a.tick, rows: make(map[string]Row, len(a.rows))}
 	for key, samples := range a.rows {
-		was := s.rows[key]
-		next.rows[key] = was.after(samples, a.at(key, was.At), a.tick, m)
+		row, ok := was.rows[key]
+		if !ok {
+			row.trail = was.gone[key]
+		}
+		next.rows[key] = s.row(&row, samples, a.at(key, row.trail.seen), a.tick)
 	}
-	for key, row := range s.rows {
-		if _, ok := next.rows[key]; !ok && row.held(a, c) {
+	for key, row := range was.rows {
+		if _, ok := next.rows[key]; !ok && row.held(a, &s.board.config) {
 			next.rows[key] = row
 		}
 	}
+	was.bury(next)
 	if len(a.other) > 0 {
-		next.other = new((&Row{}).after(a.other, a.tick, a.tick, m))
+		next.other = new(s.row(&Row{}, a.other, a.tick, a.tick))
 	}
 	return next
 }
 
-// after is what is known of a row that a tick has samples of. What is no measurement leaves the last one; so does what
-// no new sample is behind: without one a rate sinks, since its range reaches beyond the end of what is known.
-func (r *Row) after(samples []Sample, at, tick time.Time, m *metrics) Row {
-	if len(r.Samples) > 0 && at.Equal(r.At) {
-		return Row{Samples: r.Samples, At: r.At, Heard: tick, told: samples}
+// row is what is known of a row that a tick has samples of. What is no measurement leaves the last one; so does what no new
+// sample is behind: without one a rate sinks, since its range reaches beyond the end of what is known. It is as low at the
+// other end, while the range reaches into a gap: then the last one stays unless there is more by now.
+func (s *Sheet) row(r *Row, samples []Sample, at, tick time.Time) Row {
+	next := Row{Samples: r.Samples, At: r.At, Heard: tick, told: samples, trail: r.trail.next(at, s.board.config.Fresh)}
+	known := len(r.Samples) > 0
+	if known && at.Equal(r.At) {
+		return next
 	}
-	if fault := fault(samples); fault != "" {
-		m.rejected(string(fault))
-		return Row{Samples: r.Samples, At: r.At, Heard: tick, Fault: fault, told: samples}
+	if next.Fault = fault(samples); next.Fault != "" {
+		s.board.metrics.rejected(string(next.Fault))
+		return next
 	}
-	return Row{Samples: samples, At: at, Heard: tick, told: samples}
+	low := next.trail.filling(tick, s.fills)
+	if known && low && sum(samples) < sum(r.Samples) || !known && (low || next.trail.ebbing(tick, s.fills)) {
+		next.Fault = Filling
+		return next
+	}
+	next.Samples, next.At = samples, at
+	return next
 }
 
 // held tells whether a row that an answer lacks is still known. Where the answer has nothing at all, that is more

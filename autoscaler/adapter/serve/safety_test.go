@@ -38,10 +38,10 @@ type fault struct {
 	begin, end func(e *engine, clk *clocktesting.FakeClock)
 	// demand is what pods get; nil: each the same.
 	demand func(pod int) float64
-	// gap says that samples are missing. A rate over too few says less than there is: an adapter that has seen no better
-	// believes it, as does any while the range fills up after the gap.
-	gap   bool
-	lasts time.Duration
+	// unequal says that the pods that are not scraped do more than their share. An adapter that starts meanwhile has not seen
+	// them, and an HPA takes what is missing to be at its target.
+	unequal bool
+	lasts   time.Duration
 	// then is what reads of pods, of the service and of the queue come to at the end of it: "ok" or a status.
 	then   [3]string
 	reason string
@@ -79,7 +79,7 @@ func (f fault) because(reason string) fault { f.reason = reason; return f }
 // silent is a fault in which some objects are not scraped; where they are marked as ended, as a scrape that fails does it.
 func silent(marked bool, objects ...string) fault {
 	gone := map[string]bool{}
-	return fault{gap: true, scrape: func(_ *engine, _ time.Time, object string, v float64) (float64, bool) {
+	return fault{scrape: func(_ *engine, _ time.Time, object string, v float64) (float64, bool) {
 		if len(objects) > 0 && !slices.Contains(objects, object) {
 			return v, true
 		}
@@ -101,9 +101,9 @@ func skewed(pod int) float64 {
 
 func faults() map[string]fault {
 	partial := silent(false, hotPods...)
-	partial.demand = skewed
+	partial.demand, partial.unequal = skewed, true
 	marked := silent(true, hotPods...)
-	marked.demand = skewed
+	marked.demand, marked.unequal = skewed, true
 	clockOff := func(off time.Duration) fault {
 		return fault{
 			begin: func(e *engine, _ *clocktesting.FakeClock) { e.off = off },
@@ -299,14 +299,14 @@ func play(t *testing.T, f *fault) {
 		scrapes(false)
 	}
 	seasoned := start(t, e, clk, rulesText, Config{Objects: pods, Elsewhere: zeros{}})
-	judge := func(a *adapter, when string, gap bool) (statuses [3]string) {
+	judge := func(a *adapter, when string, excused bool) (statuses [3]string) {
 		for i, scaler := range autoscalers {
 			pods, values, err := scaler.read(t.Context(), a)
 			statuses[i] = statusOf(err)
 			d, _ := hpa.New(scaler.spec, hpa.Options{}).Scale(clk.Now(), &hpa.Reading{
 				Replicas: replicas, Running: replicas, Pods: pods, Metrics: []hpa.Metric{{Values: values, Err: err}},
 			})
-			if excused := gap && pods != nil && values == nil; d.Replicas < replicas && !excused {
+			if d.Replicas < replicas && !excused {
 				t.Errorf("%s, %s: the HPA by %s goes down to %d (%v %v)", when, clk.Now().Sub(began), scaler.name, d.Replicas, pods, values)
 			}
 		}
@@ -316,9 +316,9 @@ func play(t *testing.T, f *fault) {
 		for tick := range ticks {
 			scrapes(on)
 			seasoned.board.Ask(t.Context())
-			filling := f.gap && !on && tick < 4
-			last = judge(seasoned, fmt.Sprintf("fault %v", on), filling)
-			judge(start(t, e, clk, rulesText, Config{Objects: pods, Elsewhere: zeros{}}), fmt.Sprintf("started anew, fault %v", on), filling || f.gap && on)
+			last = judge(seasoned, fmt.Sprintf("fault %v", on), false)
+			unseen := f.unequal && (on || tick < 4)
+			judge(start(t, e, clk, rulesText, Config{Objects: pods, Elsewhere: zeros{}}), fmt.Sprintf("started anew, fault %v", on), unseen)
 		}
 		return last
 	}

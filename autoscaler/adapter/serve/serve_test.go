@@ -201,8 +201,8 @@ func TestOneQueryForAll(t *testing.T) {
 	for i := range 10 {
 		a.GetExternalMetric(t.Context(), shop, is(fmt.Sprintf("queue=%d", i)), ofQueue)
 	}
-	if len(e.queries) != 4 {
-		t.Errorf("asked %d times: want each of two tables, and when its samples were\n%s", len(e.queries), strings.Join(e.queries, "\n"))
+	if len(e.queries) != 6 {
+		t.Errorf("asked %d times: want each of two tables, and when its samples were; of the rate when they were before, twice\n%s", len(e.queries), strings.Join(e.queries, "\n"))
 	}
 }
 

@@ -103,7 +103,11 @@ func (e *engine) Query(ctx context.Context, text string, at time.Time, _ ...prom
 		return nil, nil, err
 	}
 	defer query.Close()
-	got, err := query.Exec(ctx).Vector()
+	result := query.Exec(ctx)
+	if matrix, err := result.Matrix(); err == nil {
+		return matrixOf(matrix), nil, nil
+	}
+	got, err := result.Vector()
 	vector := model.Vector{}
 	for _, sample := range got {
 		metric := model.Metric{}
@@ -119,6 +123,22 @@ func (e *engine) Query(ctx context.Context, text string, at time.Time, _ ...prom
 		return nil, nil, err
 	}
 	return vector, nil, nil
+}
+
+// matrixOf is the answer to a subquery.
+func matrixOf(got promql.Matrix) model.Matrix {
+	matrix := model.Matrix{}
+	for _, series := range got {
+		stream := &model.SampleStream{Metric: model.Metric{}}
+		for name, value := range series.Metric.Map() {
+			stream.Metric[model.LabelName(name)] = model.LabelValue(value)
+		}
+		for _, point := range series.Floats {
+			stream.Values = append(stream.Values, model.SamplePair{Timestamp: model.Time(point.T), Value: model.SampleValue(point.F)})
+		}
+		matrix = append(matrix, stream)
+	}
+	return matrix
 }
 
 // Series implements catalogue.Prometheus.

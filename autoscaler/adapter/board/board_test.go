@@ -260,7 +260,7 @@ func TestTimes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clk := clocktesting.NewFakeClock(began)
 			source := &fake{}
-			b, _ := newBoard(t, Config{}, source, clk)
+			b, _ := newBoard(t, Config{Stale: 5 * time.Minute}, source, clk)
 			sheet := b.Sheet(Query{Expr: "x", Times: "timestamp(x)", Row: byPod})
 			for i, text := range test.times {
 				if i > 0 {

@@ -18,11 +18,12 @@ func TestValidate(t *testing.T) {
 		"a step of nothing":            {Config{Step: time.Millisecond, Timeout: 1}, "board.step"},
 		"a delay of a step":            {Config{Delay: 15 * time.Second}, "board.delay"},
 		"a delay before the tick":      {Config{Delay: -1}, "board.delay"},
-		"fresh for less than a step":   {Config{Fresh: time.Second}, "board.fresh"},
-		"stale before it is not fresh": {Config{Fresh: time.Hour}, "board.stale"},
-		"idle at once":                 {Config{Idle: 1}, "board.idle"},
-		"a timeout over the next tick": {Config{Timeout: time.Minute}, "board.timeout"},
-		"nobody asks":                  {Config{Concurrency: -1}, "board.concurrency"},
+		"fresh for less than a step":   {Config{Fresh: time.Second}, "board.freshFor"},
+		"stale before it is not fresh": {Config{Fresh: time.Hour}, "board.staleAfter"},
+		"idle at once":                 {Config{Idle: 1}, "board.idleAfter"},
+		"a timeout over the next tick": {Config{Timeout: time.Minute}, "board.prometheus.timeout"},
+		"nobody asks":                  {Config{Concurrency: -1}, "board.prometheus.concurrency"},
+		"too many ask":                 {Config{Concurrency: 65}, "board.prometheus.concurrency"},
 		"no rows":                      {Config{MaxRows: -1}, "board.maxRows"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/evenkeel/evenkeel/autoscaler/adapter/board"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/presets"
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/router"
 	"github.com/evenkeel/evenkeel/internal/arguments"
@@ -36,7 +38,8 @@ type Config struct {
 
 	// Step is how often each query is asked, on times that all replicas share. Default 15s.
 	Step metav1.Duration `json:"step,omitzero"`
-	// Delay is how long after such a time it is asked, for scrapes then under way. Default 3s.
+	// Delay is how long after such a time it is asked, for scrapes then under way. Default 3s, or half a step where that is
+	// shorter.
 	Delay metav1.Duration `json:"delay,omitzero"`
 	// FreshFor is how long the value of an object is good while only other objects have newer ones. Default 1m.
 	FreshFor metav1.Duration `json:"freshFor,omitzero"`
@@ -105,30 +108,23 @@ func Parse(raw []byte) (*Config, error) {
 	return c, nil
 }
 
+// Board is what of it is about asking Prometheus at each step.
+func (c *Config) Board() board.Config {
+	return board.Config{
+		Step: c.Step.Duration, Delay: c.Delay.Duration, Fresh: c.FreshFor.Duration, Stale: c.StaleAfter.Duration, Idle: c.IdleAfter.Duration,
+		Timeout: c.Prometheus.Timeout.Duration, Concurrency: c.Prometheus.Concurrency, MaxRows: c.MaxRows,
+	}
+}
+
 // Default fills in what is left out.
 func (c *Config) Default() {
-	if c.Step.Duration == 0 {
-		c.Step.Duration = 15 * time.Second
-	}
-	for _, d := range []struct {
-		at        *metav1.Duration
-		otherwise time.Duration
-	}{
-		{&c.Prometheus.Timeout, min(10*time.Second, c.Step.Duration)},
-		{&c.Delay, 3 * time.Second},
-		{&c.FreshFor, time.Minute},
-		{&c.StaleAfter, 10 * time.Minute},
-		{&c.IdleAfter, 10 * time.Minute},
-		{&c.Discovery.Interval, time.Minute},
-		{&c.Discovery.MaxAge, 10 * time.Minute},
-	} {
-		if d.at.Duration == 0 {
-			d.at.Duration = d.otherwise
-		}
-	}
-	if c.Prometheus.Concurrency == 0 {
-		c.Prometheus.Concurrency = 4
-	}
+	b := c.Board()
+	b.Default()
+	c.Step.Duration, c.FreshFor.Duration, c.StaleAfter.Duration, c.IdleAfter.Duration = b.Step, b.Fresh, b.Stale, b.Idle
+	c.Prometheus.Timeout.Duration, c.Prometheus.Concurrency, c.MaxRows = b.Timeout, b.Concurrency, b.MaxRows
+	c.Delay.Duration = cmp.Or(c.Delay.Duration, min(3*time.Second, c.Step.Duration/2))
+	c.Discovery.Interval.Duration = cmp.Or(c.Discovery.Interval.Duration, time.Minute)
+	c.Discovery.MaxAge.Duration = cmp.Or(c.Discovery.MaxAge.Duration, 10*time.Minute)
 	for i := range c.Presets {
 		c.Presets[i].Default()
 	}
@@ -185,32 +181,20 @@ func (p *Prometheus) validate(path *field.Path) field.ErrorList {
 	if (p.CertFile == "") != (p.KeyFile == "") {
 		errs = append(errs, field.Required(path.Child("keyFile"), "certFile and keyFile go together"))
 	}
-	if p.Concurrency < 1 || p.Concurrency > 64 {
-		errs = append(errs, field.Invalid(path.Child("concurrency"), p.Concurrency, "must be from 1 to 64"))
-	}
 	return errs
 }
 
 func (c *Config) validateTimes() field.ErrorList {
-	var errs field.ErrorList
-	at := func(name string, value metav1.Duration, least time.Duration, why string) {
+	b := c.Board()
+	errs := b.Validate(nil)
+	at := func(path *field.Path, value metav1.Duration, least time.Duration, why string) {
 		if value.Duration < least {
-			errs = append(errs, field.Invalid(field.NewPath(name), value.Duration.String(), why))
+			errs = append(errs, field.Invalid(path, value.Duration.String(), why))
 		}
 	}
-	at("step", c.Step, time.Second, "must be at least 1s")
-	at("prometheus.timeout", c.Prometheus.Timeout, time.Millisecond, "must be above 0")
-	if c.Prometheus.Timeout.Duration > c.Step.Duration {
-		errs = append(errs, field.Invalid(field.NewPath("prometheus", "timeout"), c.Prometheus.Timeout.Duration.String(), "must be at most step"))
-	}
-	at("delay", c.Delay, 0, "must not be negative")
-	at("freshFor", c.FreshFor, c.Step.Duration, "must be at least one step")
-	at("staleAfter", c.StaleAfter, c.FreshFor.Duration, "must be at least freshFor")
-	at("idleAfter", c.IdleAfter, time.Minute, "must be at least 1m: an autoscaler reads each 15s, and not while it is not the leader")
-	at("discovery.interval", c.Discovery.Interval, time.Second, "must be at least 1s")
-	at("discovery.maxAge", c.Discovery.MaxAge, c.Discovery.Interval.Duration, "must be at least discovery.interval")
-	if c.Delay.Duration >= c.Step.Duration {
-		errs = append(errs, field.Invalid(field.NewPath("delay"), c.Delay.Duration.String(), "must be shorter than step"))
-	}
+	discovery := field.NewPath("discovery")
+	at(field.NewPath("idleAfter"), c.IdleAfter, time.Minute, "must be at least 1m: an autoscaler reads each 15s, and not while it is not the leader")
+	at(discovery.Child("interval"), c.Discovery.Interval, time.Second, "must be at least 1s")
+	at(discovery.Child("maxAge"), c.Discovery.MaxAge, c.Discovery.Interval.Duration, "must be at least discovery.interval")
 	return errs
 }

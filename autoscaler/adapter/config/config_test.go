@@ -49,6 +49,11 @@ func TestValidate(t *testing.T) {
 		"idle":             {func(c *Config) { c.IdleAfter = duration(time.Second) }, "idleAfter", "it would be forgotten between two reads"},
 		"negative timeout": {func(c *Config) { c.Prometheus.Timeout = duration(-1) }, "prometheus.timeout", "no query would be answered"},
 		"slow timeout":     {func(c *Config) { c.Prometheus.Timeout = duration(time.Minute) }, "prometheus.timeout", "the next step would be due"},
+		"no rows":          {func(c *Config) { c.MaxRows = -1 }, "maxRows", "every answer would be too long"},
+		"short step": {
+			func(c *Config) { *c = Config{Prometheus: c.Prometheus, RulesFile: "r", Step: duration(time.Second)}; c.Prometheus.Timeout.Duration = 0; c.Default() },
+			"", "timeout and delay follow the step",
+		},
 		"odd shadow": {
 			func(c *Config) { c.Shadow = &router.ShadowConfig{Tolerance: 2}; c.Shadow.Default() }, "shadow.tolerance", "values are never so far apart",
 		},

@@ -157,10 +157,7 @@ func (a *adapter) addMetrics(c *config.Config, r prometheus.Registerer) error {
 	}
 	clk := clock.RealClock{}
 	a.prometheus = prom
-	a.board, err = board.New(board.Config{
-		Step: c.Step.Duration, Delay: c.Delay.Duration, Fresh: c.FreshFor.Duration, Stale: c.StaleAfter.Duration,
-		Idle: c.IdleAfter.Duration, Timeout: c.Prometheus.Timeout.Duration, Concurrency: c.Prometheus.Concurrency, MaxRows: c.MaxRows,
-	}, prom, clk, r)
+	a.board, err = board.New(c.Board(), prom, clk, r)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Board struct {
 
 	mu     sync.Mutex
 	sheets map[identity]*Sheet
+	kin    map[string]*Sheet // the newest of each
 	told   []func(tick time.Time)
 }
 
@@ -44,6 +45,7 @@ func New(c Config, source Prometheus, clk clock.Clock, r Registerer) (*Board, er
 	}
 	return &Board{
 		config: c, source: source, clock: clk, metrics: m, slots: make(chan struct{}, c.Concurrency), sheets: map[identity]*Sheet{},
+		kin: map[string]*Sheet{},
 	}, nil
 }
 
@@ -66,6 +68,10 @@ func (b *Board) Sheet(q Query) *Sheet {
 	if s == nil {
 		s = &Sheet{board: b, query: q, fills: fillingOf(q.Expr)}
 		b.sheets[id] = s
+		if q.Kin != "" {
+			s.inherit(b.kin[q.Kin])
+			b.kin[q.Kin] = s
+		}
 		b.metrics.queries(len(b.sheets))
 	}
 	s.used.Store(b.clock.Now().UnixMilli())
@@ -120,6 +126,9 @@ func (b *Board) wanted(now time.Time) []*Sheet {
 	for id, s := range b.sheets {
 		if now.UnixMilli()-s.used.Load() > b.config.Idle.Milliseconds() {
 			delete(b.sheets, id)
+			if b.kin[s.query.Kin] == s {
+				delete(b.kin, s.query.Kin)
+			}
 			continue
 		}
 		list = append(list, s)

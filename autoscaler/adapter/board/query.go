@@ -26,6 +26,9 @@ type Query struct {
 	Row func(value func(label string) string) string
 	// Hidden are labels of samples that are not shown.
 	Hidden []string
+	// Kin is what queries have in common that ask for the same rows by other names: a new one begins with what the last of
+	// them knew. "" for none.
+	Kin string
 }
 
 // identity is what queries must have in common to share their answers.

@@ -19,6 +19,8 @@ type Sheet struct {
 	fills time.Duration
 	used  atomic.Int64 // Unix milliseconds of the last read
 	state atomic.Pointer[state]
+	// legacy is what another query knew of the rows.
+	legacy state
 	// filling lets one at a time ask, and first has the others wait for the very first answer.
 	filling sync.Mutex
 	first   singleflight.Group
@@ -126,7 +128,7 @@ func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
 	defer s.filling.Unlock()
 	was := s.state.Load()
 	if was == nil {
-		was = &state{}
+		was = &s.legacy
 	}
 	if !was.tried.Before(tick) && !was.tried.After(s.board.config.Tick(s.board.clock.Now())) {
 		return was.err
@@ -140,11 +142,23 @@ func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
 		s.state.Store(&state{tick: was.tick, rows: was.rows, gone: was.gone, other: was.other, err: err, tried: tick})
 		return err
 	}
-	if was.tick.IsZero() {
-		was = &state{rows: was.rows, gone: s.trails(ctx, tick)}
+	if was.tick.IsZero() && was.rows == nil {
+		was = &state{gone: s.trails(ctx, tick)}
 	}
 	s.state.Store(s.after(was, &got))
 	return nil
+}
+
+// inherit takes over what another query knows, if there is one. Its rows are asked about anew before any is read.
+func (s *Sheet) inherit(from *Sheet) {
+	if from == nil {
+		return
+	}
+	known := from.state.Load()
+	if known == nil {
+		known = &from.legacy
+	}
+	s.legacy = state{rows: known.rows, gone: known.gone}
 }
 
 // after is what is known once a tick has been answered.

@@ -51,7 +51,11 @@ func TestValidate(t *testing.T) {
 		"slow timeout":     {func(c *Config) { c.Prometheus.Timeout = duration(time.Minute) }, "prometheus.timeout", "the next step would be due"},
 		"no rows":          {func(c *Config) { c.MaxRows = -1 }, "maxRows", "every answer would be too long"},
 		"short step": {
-			func(c *Config) { *c = Config{Prometheus: c.Prometheus, RulesFile: "r", Step: duration(time.Second)}; c.Prometheus.Timeout.Duration = 0; c.Default() },
+			func(c *Config) {
+				*c = Config{Prometheus: c.Prometheus, RulesFile: "r", Step: duration(time.Second)}
+				c.Prometheus.Timeout.Duration = 0
+				c.Default()
+			},
 			"", "timeout and delay follow the step",
 		},
 		"odd shadow": {

@@ -25,6 +25,7 @@ type read struct {
 	plan.Read
 	info     provider.CustomMetricInfo // of a custom metric
 	resource schema.GroupVersionResource
+	kin      string // what reads have in common whose objects are others by now; "" where they cannot be
 }
 
 // key is the read in the terms of windows.

@@ -124,6 +124,7 @@ func (p *Provider) GetMetricBySelector(
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	r.kin = "by " + by.String()
 	got, err := p.read(ctx, r, objects)
 	if err != nil {
 		return nil, err

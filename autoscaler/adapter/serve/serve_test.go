@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -345,6 +346,53 @@ externalRules:
 	if len(e.queries) != 2 {
 		t.Errorf("asked %v", e.queries)
 	}
+}
+
+// TestPlainHoldsWhilePodsComeAndGo: a query of its own names its pods; with other pods it is another query, and what was
+// known of those that stay is held.
+func TestPlainHoldsWhilePodsComeAndGo(t *testing.T) {
+	e := newEngine(t)
+	clk := clocktesting.NewFakeClock(began)
+	load := func(v float64, pods ...string) {
+		for _, pod := range pods {
+			e.add(clk.Now(), v, "__name__", "load", "namespace", shop, "pod", pod)
+		}
+	}
+	load(3, "web-0", "web-1")
+	pods := &objects{names: []string{"web-0", "web-1"}}
+	a := start(t, e, clk, `
+rules:
+- seriesQuery: load
+  resources: {overrides: {namespace: {resource: namespace}, pod: {resource: pod}}}
+  metricsQuery: topk(1, <<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)
+`, Config{Objects: pods})
+	info := perSecond
+	info.Metric = "load"
+	read := func(want string) {
+		t.Helper()
+		list, err := a.GetMetricBySelector(t.Context(), shop, is("app=web"), info, labels.Everything())
+		if got := values(list); got != want {
+			t.Errorf("%q (%v), want %q", got, err, want)
+		}
+	}
+	tick := func(names ...string) { clk.Step(step); pods.names = names }
+	read("web-0=3 web-1=3")
+	tick("web-0", "web-1", "web-2")
+	load(4, "web-1", "web-2")
+	load(staleNaN, "web-0")
+	read("web-0=3 web-1=4 web-2=4")
+	tick("web-0", "web-2")
+	e.spoil = func(model.Vector, error) (model.Vector, error) { return nil, errors.New("down") }
+	read("web-0=3 web-2=4")
+	tick("web-0", "web-2", "web-3")
+	read("web-0=3 web-2=4")
+	e.spoil = nil
+	for range 4 {
+		tick("web-0", "web-2", "web-3")
+		load(5, "web-2", "web-3")
+		a.board.Ask(t.Context())
+	}
+	read("web-2=5 web-3=5")
 }
 
 // told is what a shadow was told.

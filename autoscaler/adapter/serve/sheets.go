@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/board"
@@ -27,6 +28,10 @@ func (p *Provider) sheet(r *read, objects ...Object) (source, error) {
 	query, err := r.Alone(names...)
 	if err != nil {
 		return source{}, err
+	}
+	if r.kin != "" {
+		// Pods come and go, and the names in the query with them; the samples of those that stay are held all the same.
+		query.Kin = fmt.Sprintf("%p %s %s %s %s %s", r.Metric.Namer, r.Metric.Series, r.Metric.Resource, r.Namespace, r.Selector, r.kin)
 	}
 	return source{sheet: p.board.Sheet(query), row: func(name string) string { return name }}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -72,6 +73,8 @@ type Prometheus struct {
 	Timeout metav1.Duration `json:"timeout,omitzero"`
 	// Concurrency is how many queries are asked at once. Default 4.
 	Concurrency int `json:"concurrency,omitempty"`
+	// MaxBytes is the most that an answer may have. Default 64Mi.
+	MaxBytes resource.Quantity `json:"maxBytes,omitzero"`
 }
 
 // Discovery says how new series are looked for.
@@ -122,6 +125,9 @@ func (c *Config) Default() {
 	b.Default()
 	c.Step.Duration, c.FreshFor.Duration, c.StaleAfter.Duration, c.IdleAfter.Duration = b.Step, b.Fresh, b.Stale, b.Idle
 	c.Prometheus.Timeout.Duration, c.Prometheus.Concurrency, c.MaxRows = b.Timeout, b.Concurrency, b.MaxRows
+	if c.Prometheus.MaxBytes.IsZero() {
+		c.Prometheus.MaxBytes = *resource.NewQuantity(64<<20, resource.BinarySI)
+	}
 	c.Delay.Duration = cmp.Or(c.Delay.Duration, min(3*time.Second, c.Step.Duration/2))
 	c.Discovery.Interval.Duration = cmp.Or(c.Discovery.Interval.Duration, time.Minute)
 	c.Discovery.MaxAge.Duration = cmp.Or(c.Discovery.MaxAge.Duration, 10*time.Minute)
@@ -177,6 +183,9 @@ func (p *Prometheus) validate(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path.Child("address"), p.Address, "must be a URL that begins with http:// or https://"))
 	case address.User != nil:
 		errs = append(errs, field.Invalid(path.Child("address"), address.Redacted(), "must hold no password: use bearerTokenFile or certFile"))
+	}
+	if least := resource.MustParse("1Mi"); p.MaxBytes.Cmp(least) < 0 {
+		errs = append(errs, field.Invalid(path.Child("maxBytes"), p.MaxBytes.String(), "must be at least 1Mi, or hardly a list of series fits"))
 	}
 	if (p.CertFile == "") != (p.KeyFile == "") {
 		errs = append(errs, field.Required(path.Child("keyFile"), "certFile and keyFile go together"))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/presets"
@@ -39,6 +40,8 @@ func TestValidate(t *testing.T) {
 		"password":         {func(c *Config) { c.Prometheus.Address = "https://me:secret@prometheus" }, "no password", "secrets belong in files"},
 		"key alone":        {func(c *Config) { c.Prometheus.KeyFile = "tls.key" }, "go together", "a key needs its certificate"},
 		"concurrency":      {func(c *Config) { c.Prometheus.Concurrency = 1000 }, "prometheus.concurrency", "Prometheus has other users"},
+		"few bytes":        {func(c *Config) { c.Prometheus.MaxBytes = resource.MustParse("1Ki") }, "prometheus.maxBytes", "no answer would fit"},
+		"no bytes":         {func(c *Config) { c.Prometheus.MaxBytes = resource.MustParse("-1") }, "prometheus.maxBytes", "no answer would fit"},
 		"other kind":       {func(c *Config) { c.Kind = "Config" }, "kind: Unsupported", "it is another file"},
 		"other version":    {func(c *Config) { c.APIVersion = "v2" }, "apiVersion: Unsupported", "it is another version"},
 		"step":             {func(c *Config) { c.Step = duration(time.Millisecond) }, "step", "it is too short"},
@@ -135,7 +138,7 @@ func TestReadmeExample(t *testing.T) {
 	bare := &Config{}
 	bare.Default()
 	if c.Step != bare.Step || c.Delay != bare.Delay || c.FreshFor != bare.FreshFor || c.StaleAfter != bare.StaleAfter ||
-		c.IdleAfter != bare.IdleAfter || c.Discovery != bare.Discovery || c.Prometheus.Timeout != bare.Prometheus.Timeout {
+		c.IdleAfter != bare.IdleAfter || c.Discovery != bare.Discovery || c.Prometheus.Timeout != bare.Prometheus.Timeout || c.MaxRows != bare.MaxRows || c.Prometheus.MaxBytes.Cmp(bare.Prometheus.MaxBytes) != 0 {
 		t.Error("the README shows other defaults")
 	}
 }

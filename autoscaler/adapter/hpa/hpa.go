@@ -43,7 +43,7 @@ func New(spec *autoscalingv2.HorizontalPodAutoscalerSpec, options Options) *Auto
 	return a
 }
 
-// Forget is a restart of the controller: stabilisation and policies begin anew.
+// Forget is a restart of the controller: stabilisation begins anew at the present size, and policies have let go of nothing.
 func (a *Autoscaler) Forget() { a.recommendations, a.ups, a.downs = nil, nil, nil }
 
 // Reading is what a loop reads.

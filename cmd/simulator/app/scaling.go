@@ -54,7 +54,7 @@ Policies are ` + scaling.Grammar + ".",
 	flags.DurationVar(&f.loop, "loop", 15*time.Second, "how often the HPA looks")
 	flags.DurationVar(&f.delay, "delay", 30*time.Second, "how old a metric is when the HPA sees it")
 	flags.DurationVar(&f.startUp, "start-up", time.Minute, "how long a pod takes to serve")
-	flags.DurationVar(&f.restart, "restart", 0, "how often the controller restarts, and forgets what it stabilised; 0: never")
+	flags.DurationVar(&f.restart, "restart", 0, "how often the controller restarts, and holds the size that it finds; 0: never")
 	flags.Int32Var(&f.most, "max-replicas", 100, "the HPA's maxReplicas")
 	flags.StringVar(&f.out, "out", "", "`file` to write results to, as JSON")
 	flags.StringVar(&f.page, "html", "", "`file` to write a page with plots to")

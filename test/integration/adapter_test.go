@@ -69,6 +69,7 @@ func TestAdapter(t *testing.T) {
 	s.followWindow(t)
 	t.Run("autoscalers", s.testAutoscalers)
 	t.Run("explain", s.testExplain)
+	t.Run("apply", s.testApply)
 	t.Run("reload", s.testReload)
 	t.Run("silence", s.testSilence)
 }
@@ -391,11 +392,16 @@ func (s *adapterStage) deploy(t *testing.T, name string, replicas int32) []strin
 
 func (s *adapterStage) autoscale(t *testing.T, name string, metric autoscalingv2.MetricSpec) {
 	t.Helper()
+	s.autoscaleBy(t, name, metric, nil)
+}
+
+func (s *adapterStage) autoscaleBy(t *testing.T, name string, metric autoscalingv2.MetricSpec, behavior *autoscalingv2.HorizontalPodAutoscalerBehavior) {
+	t.Helper()
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: adapterNamespace, Name: name},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
-			MinReplicas:    ptr.To[int32](1), MaxReplicas: 50, Metrics: []autoscalingv2.MetricSpec{metric},
+			MinReplicas:    ptr.To[int32](1), MaxReplicas: 50, Metrics: []autoscalingv2.MetricSpec{metric}, Behavior: behavior,
 		},
 	}
 	if _, err := s.client.AutoscalingV2().HorizontalPodAutoscalers(adapterNamespace).Create(t.Context(), hpa, metav1.CreateOptions{}); err != nil {

@@ -115,7 +115,7 @@ func shapeOf(selector labels.Selector) string {
 	var text strings.Builder
 	for _, one := range requirements {
 		if value, exact := selector.RequiresExactMatch(one.Key()); exact && value != "" {
-			text.WriteString(one.Key() + "=,")
+			text.WriteString(one.Key() + "=?,") // which no requirement says
 			continue
 		}
 		text.WriteString(one.String() + ",")

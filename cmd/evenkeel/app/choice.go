@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/peak"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/placement"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/scaledown"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
@@ -24,6 +25,7 @@ func choices() []choice {
 	all := []choice{
 		{name: "placement", about: "the same pods through several schedulers", scenario: placement.New()},
 		{name: "scale-down", about: "the same spiky demand under HPAs with and without a window", scenario: scaledown.New()},
+		{name: "peak", about: "a day of services and of Jobs that can wait, with and without a policy", scenario: peak.New()},
 	}
 	for i := range all {
 		all[i].flags = pflag.NewFlagSet(all[i].name, pflag.ContinueOnError)

@@ -43,8 +43,10 @@ func shave(t *testing.T, config *rest.Config, clock *clocktesting.FakeClock) (st
 	return shaveAndTell(t, config, clock, nil)
 }
 
-// shaveAndTell is shave with events.
-func shaveAndTell(t *testing.T, config *rest.Config, clock *clocktesting.FakeClock, events chan string) (stop func()) {
+// shaveAndTell is shave with events, and with more kinds than Kubernetes' own.
+func shaveAndTell(
+	t *testing.T, config *rest.Config, clock *clocktesting.FakeClock, events chan string, more ...v1alpha1.TargetKind,
+) (stop func()) {
 	t.Helper()
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -52,7 +54,7 @@ func shaveAndTell(t *testing.T, config *rest.Config, clock *clocktesting.FakeClo
 	}
 	c, err := controller.New(controller.Config{
 		Client: client, Clock: clock, Recorder: &record.FakeRecorder{Events: events},
-		Kinds:     []v1alpha1.TargetKind{v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler},
+		Kinds:     append(more, v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler),
 		Admission: true, AdmissionFor: admissionFor, ServerClock: realclock.RealClock{},
 	})
 	if err != nil {

@@ -59,7 +59,7 @@ const (
 	// lookAgain is how long an object is at most not looked at, whatever is known of it.
 	lookAgain = time.Hour
 	// reload is how often calendars are read again, which are not watched.
-	reload       = 10 * time.Minute
+	reload       = time.Minute
 	statusPeriod = time.Second
 )
 
@@ -89,6 +89,7 @@ type Controller struct {
 	cluster                 target.Cluster
 	namespaced, clusterWide cache.SharedIndexInformer // policies
 	changed                 chan struct{}             // they did
+	calendars               map[string]any            // data of ConfigMaps that policies were made with; Run's alone
 
 	admissionTold *v1alpha1.PeakAdmissionSpec // nil: it is not known what is
 
@@ -247,6 +248,9 @@ func (c *Controller) Run(ctx context.Context) error {
 			return nil
 		case <-c.changed:
 		case <-again.C():
+			if !c.calendarsChanged(ctx) {
+				continue
+			}
 		}
 		c.loadPolicies(ctx)
 	}

@@ -182,6 +182,9 @@ func TestThroughAWindow(t *testing.T) {
 		w.clock.Step(time.Second)
 		return w.conditions(t, "half")["Active"] == "False NoWindow"
 	})
+	eventually(t, "the edges to be told", func() bool {
+		return w.told("PeakPolicy half", "WindowOpen: open: day; selects 1 objects") && w.told("PeakPolicy half", "WindowClosed: no window is open")
+	})
 	after := w.get(t, target.ResourceOf(v1alpha1.Deployment), "a")
 	after.SetResourceVersion("")
 	before.SetResourceVersion("")
@@ -297,6 +300,49 @@ func TestLeftAsTheyAre(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCalendarsAreReadAgain: within a minute, and nothing is looked at again where they are what they were.
+func TestCalendarsAreReadAgain(t *testing.T) {
+	spec := strings.Replace(halved, `"to": "18:00"`, `"to": "18:00", "holidays": {"configMap": {"name": "days", "key": "k"}}`, 1)
+	w := newWorld(t, deployment("a", 10), policyOf("half", spec))
+	w.at(2)
+	fails := true
+	var mu sync.Mutex
+	w.client.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return fails, nil, errors.New("not now")
+	})
+	w.run(t, nil)
+	eventually(t, "the policy to be broken", func() bool { return w.told("BrokenPolicy", "not now") })
+	mu.Lock()
+	fails = false
+	mu.Unlock()
+	step := func() { w.clock.Step(reload) }
+	eventually(t, "the calendar to be missing", func() bool { step(); return w.told("BrokenPolicy", "there is no ConfigMap batch/days") })
+	days := w.client.Resource(configMapResource).Namespace("batch")
+	of := func(day string) *unstructured.Unstructured {
+		return parse(t, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "days", "namespace": "batch"}, "data": {"k": "`+day+`"}}`)
+	}
+	if _, err := days.Create(t.Context(), of("2026-03-03"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.at(2)
+	eventually(t, "the policy to be carried out", func() bool {
+		step()
+		n, _, _ := unstructured.NestedInt64(w.get(t, target.ResourceOf(v1alpha1.Deployment), "a").Object, "spec", "replicas")
+		return n == 5
+	})
+	w.at(3)
+	if _, err := days.Update(t.Context(), of("2026-03-02"), metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the holiday to be seen", func() bool {
+		step()
+		n, _, _ := unstructured.NestedInt64(w.get(t, target.ResourceOf(v1alpha1.Deployment), "a").Object, "spec", "replicas")
+		return n == 10
+	})
 }
 
 func TestAutoscaledIsLeftToItsAutoscaler(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -41,6 +43,7 @@ type loaded struct {
 // loadPolicies reads all policies and their calendars, and has every target looked at.
 func (c *Controller) loadPolicies(ctx context.Context) {
 	var all []*loaded
+	c.calendars = map[string]any{}
 	for _, informer := range []cache.SharedIndexInformer{c.namespaced, c.clusterWide} {
 		for _, item := range informer.GetStore().List() {
 			all = append(all, c.load(ctx, target.AsObject(item)))
@@ -90,12 +93,38 @@ func (c *Controller) load(ctx context.Context, u *unstructured.Unstructured) *lo
 // calendar reads a ConfigMap. It is not watched: a controller that may read one ConfigMap by name need not see them all.
 func (c *Controller) calendar(ctx context.Context, namespace string, of v1alpha1.CalendarReference) (*calendar.Holidays, error) {
 	return target.Calendar(namespace, of, func(namespace string) (*unstructured.Unstructured, error) {
-		u, err := c.Client.Resource(configMapResource).Namespace(namespace).Get(ctx, of.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		u, err := c.configMap(ctx, namespace, of.Name)
+		if err != nil {
+			c.calendars[namespace+"/"+of.Name] = err // which no data is like
+			return nil, err
+		}
+		c.calendars[namespace+"/"+of.Name] = u.Object["data"]
+		if len(u.Object) == 0 {
 			return nil, fmt.Errorf("there is no ConfigMap %s/%s", namespace, of.Name)
 		}
-		return u, err
+		return u, nil
 	})
+}
+
+// configMap is empty where there is none.
+func (c *Controller) configMap(ctx context.Context, namespace, name string) (*unstructured.Unstructured, error) {
+	u, err := c.Client.Resource(configMapResource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return &unstructured.Unstructured{}, nil
+	}
+	return u, err
+}
+
+// calendarsChanged tells that a calendar is not what policies were made with. One that cannot be read now may be what it was.
+func (c *Controller) calendarsChanged(ctx context.Context) bool {
+	for name, data := range c.calendars {
+		namespace, name, _ := strings.Cut(name, "/")
+		u, err := c.configMap(ctx, namespace, name)
+		if err == nil && !apiequality.Semantic.DeepEqual(u.Object["data"], data) {
+			return true
+		}
+	}
+	return false
 }
 
 // moment is all policies now, or less than a second ago, and that time.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,6 +28,7 @@ const (
 	reasonSelectsNothing = "SelectsNothing"
 	reasonNoUsage        = "NoUsage"
 	reasonNoWindow       = "NoWindow"
+	reasonClosed         = "WindowClosed"
 	reasonAgreed         = "Agreed"
 	reasonPolicies       = "Policies"
 )
@@ -172,7 +174,24 @@ func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *tally, now t
 	if apierrors.IsNotFound(err) {
 		return ready, nil
 	}
+	if err == nil {
+		c.tellEdge(p, before.Status.Conditions, &status)
+	}
 	return ready, err
+}
+
+// tellEdge tells that a window has opened or closed, once: of many objects at an edge, not every event may be kept.
+func (c *Controller) tellEdge(p *loaded, before []metav1.Condition, status *v1alpha1.PeakPolicyStatus) {
+	active := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionActive)
+	is := active.Status == metav1.ConditionTrue
+	if is == meta.IsStatusConditionTrue(before, v1alpha1.ConditionActive) {
+		return
+	}
+	reason := string(policy.WindowOpen)
+	if !is {
+		reason = reasonClosed
+	}
+	c.Recorder.Eventf(p.object, v1.EventTypeNormal, reason, "%s; selects %d objects", active.Message, status.Targets.Selected)
 }
 
 // statusPatch says of every field what it is, so that a merge takes away what is no more.

@@ -1,14 +1,10 @@
 package board
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
-	"k8s.io/klog/v2"
 
 	"github.com/evenkeel/evenkeel/autoscaler/adapter/window"
 )
@@ -25,21 +21,18 @@ type trail struct {
 	seen time.Time
 	// since is when samples began anew after a gap, zero: no gap is known.
 	since time.Time
-	// every is the least distance of two samples, 0: not known.
-	every time.Duration
 }
 
 // next is the trail after a look at the newest sample. A gap is longer than a row is fresh: that is more than one scrape.
 func (t trail) next(at time.Time, fresh time.Duration) trail {
-	if t.seen.IsZero() {
-		return trail{seen: at}
-	}
 	distance := at.Sub(t.seen)
-	if distance > fresh {
+	switch {
+	case t.seen.IsZero():
+		return trail{seen: at}
+	case distance <= 0:
+		return t
+	case distance > fresh:
 		t.since = at
-	}
-	if distance > 0 && (t.every == 0 || distance < t.every) {
-		t.every = distance
 	}
 	t.seen = at
 	return t
@@ -47,45 +40,7 @@ func (t trail) next(at time.Time, fresh time.Duration) trail {
 
 // filling tells whether a rate over a range says less than there is: the range reaches beyond the gap.
 func (t trail) filling(tick time.Time, over time.Duration) bool {
-	return over > 0 && !t.since.IsZero() && tick.Before(t.since.Add(over))
-}
-
-// ebbing tells whether the newest sample is older than rate makes up for, a scrape and a bit: what a rate says sinks from then
-// on.
-func (t trail) ebbing(tick time.Time, over time.Duration) bool {
-	return over > 0 && t.every > 0 && tick.Sub(t.seen) > t.every+t.every/10
-}
-
-// trails are those of rows before a tick, as Prometheus remembers them, for whoever has just started: roughly for as long as
-// gone rows are remembered, and step by step as far as a range and a gap reach. Where Prometheus does not answer they are not
-// known, which is no reason to serve nothing.
-func (s *Sheet) trails(ctx context.Context, tick time.Time) map[string]trail {
-	if s.fills == 0 || s.query.Times == "" {
-		return nil
-	}
-	trails, c := map[string]trail{}, &s.board.config
-	near := s.fills + c.Fresh
-	for _, look := range []struct{ back, step, gap, but time.Duration }{
-		{back: remembered, step: c.Fresh, gap: 2 * c.Fresh, but: near},
-		{back: near, step: c.Step, gap: c.Fresh, but: c.Step},
-	} {
-		query := fmt.Sprintf("(%s)[%dms:%dms]", s.query.Times, (look.back - look.but).Milliseconds(), look.step.Milliseconds())
-		value, err := s.board.evaluate(ctx, query, tick.Add(-look.but))
-		matrix, ok := value.(model.Matrix)
-		if !ok {
-			klog.FromContext(ctx).V(2).Info("Whether samples were missing before the start is not known", "query", query, "err", err)
-			continue
-		}
-		for _, series := range matrix {
-			key := s.query.Row(func(label string) string { return string(series.Metric[model.LabelName(label)]) })
-			for _, sample := range series.Values {
-				if at := unix(float64(sample.Value)); at.After(trails[key].seen) {
-					trails[key] = trails[key].next(at, look.gap)
-				}
-			}
-		}
-	}
-	return trails
+	return !t.since.IsZero() && tick.Before(t.since.Add(over))
 }
 
 // bury keeps the trails of rows that are given up, for as long as they may come back.

@@ -44,10 +44,11 @@ func (s scrapes) say(_ context.Context, query string, at time.Time) (model.Value
 		}
 		return model.Vector{{Metric: model.Metric{"pod": "web-0"}, Value: model.SampleValue(v)}}
 	}
-	_, span, history := strings.Cut(query, ")[")
-	if !history || !strings.HasPrefix(query, "(times") {
+	expr, span, history := strings.Cut(strings.TrimPrefix(query, "("), ")[")
+	if !history || !strings.HasPrefix(query, "(") {
 		return vector(at), nil
 	}
+	query = expr
 	back, step, _ := strings.Cut(strings.TrimSuffix(span, "]"), ":")
 	length, err := time.ParseDuration(back)
 	if err != nil {
@@ -60,7 +61,7 @@ func (s scrapes) say(_ context.Context, query string, at time.Time) (model.Value
 	stream := &model.SampleStream{Metric: model.Metric{"pod": "web-0"}}
 	for then := at.Add(-length).Truncate(distance).Add(distance); !then.After(at); then = then.Add(distance) {
 		for _, sample := range vector(then) {
-			stream.Values = append(stream.Values, model.SamplePair{Value: sample.Value})
+			stream.Values = append(stream.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(then.UnixNano()), Value: sample.Value})
 		}
 	}
 	return model.Matrix{stream}, nil
@@ -95,10 +96,10 @@ func TestFilling(t *testing.T) {
 		"a very long gap": {
 			steady().each(2*time.Hour, 3*time.Hour, 4), "", -time.Minute, 121 * time.Minute, nil, "4 of 0s ago", "nobody remembers: it is new",
 		},
-		"started anew":           {steady().each(90*time.Second, time.Hour, 4), "", 2 * time.Minute, 2 * time.Minute, nil, filling, "Prometheus remembers the gap"},
+		"started anew":           {steady().each(90*time.Second, time.Hour, 4), "", 2 * time.Minute, 2 * time.Minute, nil, "10 of 2m15s ago, now Filling", "Prometheus remembers what it was"},
 		"started anew, full":     {steady().each(90*time.Second, time.Hour, 4), "", 210 * time.Second, 210 * time.Second, nil, "4 of 0s ago", "the range has left the gap"},
 		"started anew, long ago": {steady().each(20*time.Minute, time.Hour, 4), "", 21 * time.Minute, 21 * time.Minute, nil, filling, "Prometheus remembers that it was"},
-		"started anew in a gap":  {steady(), "", 30 * time.Second, 30 * time.Second, nil, filling, "the newest samples are missing"},
+		"started anew in a gap":  {steady(), "", 30 * time.Second, 30 * time.Second, nil, "10 of 45s ago", "Prometheus remembers what it said while there were samples"},
 		"started anew between two scrapes": {
 			steady().each(0, 15*time.Second, 4), "", 15 * time.Second, 15 * time.Second, nil, "4 of 15s ago", "rate makes up for one that is late",
 		},

@@ -143,7 +143,7 @@ func (s *Sheet) fill(ctx context.Context, tick time.Time) error {
 		return err
 	}
 	if was.tick.IsZero() && was.rows == nil {
-		was = &state{gone: s.trails(ctx, tick)}
+		was = s.recall(ctx, tick)
 	}
 	s.state.Store(s.after(was, &got))
 	return nil
@@ -185,24 +185,36 @@ func (s *Sheet) after(was *state, a *answer) *state {
 
 // row is what is known of a row that a tick has samples of. What is no measurement leaves the last one; so does what no new
 // sample is behind: without one a rate sinks, since its range reaches beyond the end of what is known. It is as low at the
-// other end, while the range reaches into a gap: then the last one stays unless there is more by now.
+// other end, while the range reaches into a gap: then the last one stays unless there is more by now. Without a last one there
+// is none in either case.
 func (s *Sheet) row(r *Row, samples []Sample, at, tick time.Time) Row {
 	next := Row{Samples: r.Samples, At: r.At, Heard: tick, told: samples, trail: r.trail.next(at, s.board.config.Fresh)}
-	known := len(r.Samples) > 0
-	if known && at.Equal(r.At) {
+	if len(r.Samples) > 0 && at.Equal(r.At) {
 		return next
 	}
 	if next.Fault = fault(samples); next.Fault != "" {
 		s.board.metrics.rejected(string(next.Fault))
 		return next
 	}
-	low := next.trail.filling(tick, s.fills)
-	if known && low && sum(samples) < sum(r.Samples) || !known && (low || next.trail.ebbing(tick, s.fills)) {
+	if s.low(r, next.trail, samples, tick) {
 		next.Fault = Filling
 		return next
 	}
 	next.Samples, next.At = samples, at
 	return next
+}
+
+// low tells whether samples say less than there is: a rate whose range reaches into a gap, unless it says more than is known
+// already; or one of which nothing is known but that no new sample is behind it.
+func (s *Sheet) low(r *Row, is trail, samples []Sample, tick time.Time) bool {
+	switch {
+	case s.fills == 0:
+		return false
+	case len(r.Samples) > 0:
+		return is.filling(tick, s.fills) && sum(samples) < sum(r.Samples)
+	default:
+		return is.filling(tick, s.fills) || is.seen.Equal(r.trail.seen)
+	}
 }
 
 // held tells whether a row that an answer lacks is still known. Where the answer has nothing at all, that is more

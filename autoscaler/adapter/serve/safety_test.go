@@ -38,10 +38,7 @@ type fault struct {
 	begin, end func(e *engine, clk *clocktesting.FakeClock)
 	// demand is what pods get; nil: each the same.
 	demand func(pod int) float64
-	// unequal says that the pods that are not scraped do more than their share. An adapter that starts meanwhile has not seen
-	// them, and an HPA takes what is missing to be at its target.
-	unequal bool
-	lasts   time.Duration
+	lasts  time.Duration
 	// then is what reads of pods, of the service and of the queue come to at the end of it: "ok" or a status.
 	then   [3]string
 	reason string
@@ -101,9 +98,9 @@ func skewed(pod int) float64 {
 
 func faults() map[string]fault {
 	partial := silent(false, hotPods...)
-	partial.demand, partial.unequal = skewed, true
+	partial.demand = skewed
 	marked := silent(true, hotPods...)
-	marked.demand, marked.unequal = skewed, true
+	marked.demand = skewed
 	clockOff := func(off time.Duration) fault {
 		return fault{
 			begin: func(e *engine, _ *clocktesting.FakeClock) { e.off = off },
@@ -299,26 +296,25 @@ func play(t *testing.T, f *fault) {
 		scrapes(false)
 	}
 	seasoned := start(t, e, clk, rulesText, Config{Objects: pods, Elsewhere: zeros{}})
-	judge := func(a *adapter, when string, excused bool) (statuses [3]string) {
+	judge := func(a *adapter, when string) (statuses [3]string) {
 		for i, scaler := range autoscalers {
 			pods, values, err := scaler.read(t.Context(), a)
 			statuses[i] = statusOf(err)
 			d, _ := hpa.New(scaler.spec, hpa.Options{}).Scale(clk.Now(), &hpa.Reading{
 				Replicas: replicas, Running: replicas, Pods: pods, Metrics: []hpa.Metric{{Values: values, Err: err}},
 			})
-			if d.Replicas < replicas && !excused {
+			if d.Replicas < replicas {
 				t.Errorf("%s, %s: the HPA by %s goes down to %d (%v %v)", when, clk.Now().Sub(began), scaler.name, d.Replicas, pods, values)
 			}
 		}
 		return statuses
 	}
 	phase := func(ticks int, on bool) (last [3]string) {
-		for tick := range ticks {
+		for range ticks {
 			scrapes(on)
 			seasoned.board.Ask(t.Context())
-			last = judge(seasoned, fmt.Sprintf("fault %v", on), false)
-			unseen := f.unequal && (on || tick < 4)
-			judge(start(t, e, clk, rulesText, Config{Objects: pods, Elsewhere: zeros{}}), fmt.Sprintf("started anew, fault %v", on), unseen)
+			last = judge(seasoned, fmt.Sprintf("fault %v", on))
+			judge(start(t, e, clk, rulesText, Config{Objects: pods, Elsewhere: zeros{}}), fmt.Sprintf("started anew, fault %v", on))
 		}
 		return last
 	}

@@ -202,8 +202,8 @@ func TestOneQueryForAll(t *testing.T) {
 	for i := range 10 {
 		a.GetExternalMetric(t.Context(), shop, is(fmt.Sprintf("queue=%d", i)), ofQueue)
 	}
-	if len(e.queries) != 6 {
-		t.Errorf("asked %d times: want each of two tables, and when its samples were; of the rate when they were before, twice\n%s", len(e.queries), strings.Join(e.queries, "\n"))
+	if len(e.queries) != 9 {
+		t.Errorf("asked %d times: want each of two tables, and when its samples were; both of before the start, and of the rate of long before\n%s", len(e.queries), strings.Join(e.queries, "\n"))
 	}
 }
 

@@ -172,14 +172,14 @@ func TestReadme(t *testing.T) {
 	_, rest, _ := strings.Cut(string(text), "```yaml\n")
 	example, _, _ := strings.Cut(rest, "```")
 	var c struct {
-		Router Config       `json:"router"`
+		Router Config       `json:"elsewhere"`
 		Shadow ShadowConfig `json:"shadow"`
 	}
 	if err := yaml.UnmarshalStrict([]byte(example), &c); err != nil {
 		t.Fatal(err)
 	}
-	if c.Router.Default(); len(c.Router.Upstreams) != 2 || c.Router.Validate(field.NewPath("router")) != nil {
-		t.Errorf("got %+v, %v", c.Router, c.Router.Validate(field.NewPath("router")))
+	if c.Router.Default(); len(c.Router.Upstreams) != 2 || c.Router.Validate(field.NewPath("elsewhere")) != nil {
+		t.Errorf("got %+v, %v", c.Router, c.Router.Validate(field.NewPath("elsewhere")))
 	}
 	if c.Shadow.Every != 10 {
 		t.Errorf("got %+v", c.Shadow)

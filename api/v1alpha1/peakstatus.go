@@ -15,6 +15,9 @@ const (
 // AnnotationDeadline on a Job is the time by which it must be done, as RFC 3339 writes it.
 const AnnotationDeadline = "evenkeel.dev/deadline"
 
+// AnnotationRunTime on a Job is how long it is expected to run, as Go writes durations, where nothing like it has run before.
+const AnnotationRunTime = "evenkeel.dev/expected-run-time"
+
 // PeakPolicyStatus is what a policy does at present.
 type PeakPolicyStatus struct {
 	// ObservedGeneration of the spec that the rest speaks of.

@@ -48,15 +48,25 @@ func shaveAndTell(
 	t *testing.T, config *rest.Config, clock *clocktesting.FakeClock, events chan string, more ...v1alpha1.TargetKind,
 ) (stop func()) {
 	t.Helper()
+	return shaveWith(t, config, controller.Config{Clock: clock, Recorder: &record.FakeRecorder{Events: events}, Kinds: more})
+}
+
+// shaveBy is shave with a load for ceilings.
+func shaveBy(t *testing.T, config *rest.Config, clock *clocktesting.FakeClock, load controller.Usage) (stop func()) {
+	t.Helper()
+	return shaveWith(t, config, controller.Config{Clock: clock, Recorder: &record.FakeRecorder{}, Usage: load})
+}
+
+func shaveWith(t *testing.T, config *rest.Config, cfg controller.Config) (stop func()) {
+	t.Helper()
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := controller.New(controller.Config{
-		Client: client, Clock: clock, Recorder: &record.FakeRecorder{Events: events},
-		Kinds:     append(more, v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler),
-		Admission: true, AdmissionFor: admissionFor, ServerClock: realclock.RealClock{},
-	})
+	cfg.Client = client
+	cfg.Kinds = append(cfg.Kinds, v1alpha1.Job, v1alpha1.CronJob, v1alpha1.Deployment, v1alpha1.StatefulSet, v1alpha1.HorizontalPodAutoscaler)
+	cfg.Admission, cfg.AdmissionFor, cfg.ServerClock = true, admissionFor, realclock.RealClock{}
+	c, err := controller.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package board
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -162,50 +161,5 @@ func TestFillingOf(t *testing.T) {
 		if got := fillingOf(query); got != want {
 			t.Errorf("%s fills in %s, want %s", query, got, want)
 		}
-	}
-}
-
-// TestStartedAnew: whoever starts at a tick says what a board says that was always there, of random gaps, or now and then
-// nothing: it does not know what was served longer ago than anything is held.
-func TestStartedAnew(t *testing.T) {
-	c := Config{Step: 15 * time.Second, Fresh: time.Minute, Stale: 5 * time.Minute, Idle: 24 * time.Hour}
-	compared, held, shy := 0, 0, 0
-	for seed := range uint64(40) {
-		random := rand.New(rand.NewPCG(seed, 6))
-		samples := scrapes{}.each(-30*time.Minute, 0, 10)
-		for at := time.Duration(0); at < 30*time.Minute; {
-			length := time.Duration(1+random.IntN(20)) * 15 * time.Second
-			samples.each(at, at+length, float64(random.IntN(20)))
-			at += length + time.Duration(random.IntN(14))*15*time.Second
-		}
-		source := &fake{say: samples.say}
-		clk := clocktesting.NewFakeClock(began.Add(-10 * time.Minute))
-		query := Query{Expr: "rate(x[2m])", Times: "times", Row: byPod}
-		steady, _ := newBoard(t, c, source, clk)
-		sheet := steady.Sheet(query)
-		for clk.Now().Before(began.Add(30 * time.Minute)) {
-			clk.Step(15 * time.Second)
-			steady.tick(t.Context(), clk.Now())
-			row, refused := sheet.Read(t.Context(), "web-0")
-			want := told(row, refused, clk.Now())
-			anew, _ := newBoard(t, c, source, clk)
-			row, err := anew.Sheet(query).Read(t.Context(), "web-0")
-			if err != nil {
-				if refused == nil {
-					shy++
-				}
-				continue
-			}
-			if got := told(row, err, clk.Now()); got != want {
-				t.Fatalf("seed %d, at %s: started anew it says %q, undisturbed %q", seed, clk.Now().Sub(began), got, want)
-			}
-			compared++
-			if strings.Contains(want, "Filling") {
-				held++
-			}
-		}
-	}
-	if held < compared/50 || shy > compared/20 {
-		t.Errorf("of %d, %d are held while a range fills up, and %d are known and not told", compared, held, shy)
 	}
 }

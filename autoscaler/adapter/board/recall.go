@@ -9,9 +9,6 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// coarse is how many times as long as a row is fresh a gap must be, to be seen by looks that far apart.
-const coarse = 2
-
 // recall is what would be known before a tick, had the ticks before it been asked about: for whoever has just started. It goes
 // through those within which a row is fresh, or the value of a rate may be held; of longer ago it only looks for rows that were
 // there. Where Prometheus does not tell, it is not known, which is no reason to serve nothing.
@@ -24,7 +21,7 @@ func (s *Sheet) recall(ctx context.Context, tick time.Time) *state {
 	defer cancel()
 	back := c.Fresh
 	if s.fills > 0 {
-		back = c.Stale + s.fills // for so long a value may be held, which may have taken a range to be known
+		back = c.Stale // what was before a gap may be held for as long
 	}
 	first := tick.Add(-back.Truncate(c.Step))
 	seen := first.Add(-c.Step) // so that it is known of the first whether its samples are new
@@ -32,7 +29,9 @@ func (s *Sheet) recall(ctx context.Context, tick time.Time) *state {
 	times := s.past(ctx, s.query.Times, seen, tick, c.Step)
 	if s.fills > 0 {
 		was.gone = s.before(ctx, seen)
-		s.see(was.gone, times[seen.UnixMilli()], coarse*c.Fresh)
+		for at := seen; at.Before(first); at = at.Add(c.Step) {
+			s.see(was.gone, times[at.UnixMilli()], c.Fresh)
+		}
 	}
 	for at := first; at.Before(tick); at = at.Add(c.Step) {
 		if rows := s.rows(values[at.UnixMilli()]); len(rows) > 0 {
@@ -44,12 +43,12 @@ func (s *Sheet) recall(ctx context.Context, tick time.Time) *state {
 
 // before are the trails of the rows that were there before a tick, roughly.
 func (s *Sheet) before(ctx context.Context, tick time.Time) map[string]trail {
-	trails, step := map[string]trail{}, s.board.config.Fresh
+	trails, coarse := map[string]trail{}, s.board.config.Fresh
 	ms := tick.Add(-remembered).UnixMilli()
-	from := time.UnixMilli(ms - ms%step.Milliseconds())
-	times := s.past(ctx, s.query.Times, from, tick, step)
-	for at := from; at.Before(tick); at = at.Add(step) {
-		s.see(trails, times[at.UnixMilli()], coarse*step)
+	from := time.UnixMilli(ms - ms%coarse.Milliseconds())
+	times := s.past(ctx, s.query.Times, from, tick, coarse)
+	for at := from; at.Before(tick); at = at.Add(coarse) {
+		s.see(trails, times[at.UnixMilli()], 2*coarse)
 	}
 	return trails
 }
@@ -64,9 +63,9 @@ func (s *Sheet) see(trails map[string]trail, times model.Vector, gap time.Durati
 // past are the answers to a query at each step in [from, until), by their time in Unix milliseconds. Steps are multiples
 // since 1970, as those of a subquery.
 func (s *Sheet) past(ctx context.Context, query string, from, until time.Time, step time.Duration) map[int64]model.Vector {
-	// It ends a moment early, so that it does not matter to which side a range is open.
+	// It ends half a step early, so that it does not matter to which side a range is open.
 	text := fmt.Sprintf("(%s)[%dms:%dms]", query, until.Sub(from).Milliseconds(), step.Milliseconds())
-	value, err := s.board.evaluate(ctx, text, until.Add(-time.Millisecond))
+	value, err := s.board.evaluate(ctx, text, until.Add(-step/2))
 	matrix, ok := value.(model.Matrix)
 	if !ok {
 		klog.FromContext(ctx).V(2).Info("What was before the start is not known", "query", text, "err", err)

@@ -313,7 +313,7 @@ resource cpu                      -         error: metrics of this type are not 
 
 pods requests is told by ScalingWindow slow (its status is 20s old)
   demand   40   asks for 4
-  served   120
+  served   120  
   held by  120  of 2026-11-22 09:33:12Z, by its maxWindow, until 2026-11-22 10:33:12Z (in 30m)
 
 It stays at 12, because:

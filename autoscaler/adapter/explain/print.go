@@ -24,10 +24,8 @@ func (e *Explanation) Print(w io.Writer) error {
 	for _, unknown := range e.Unknown {
 		fmt.Fprintf(&b, "Not known: %s\n", unknown)
 	}
-	for line := range strings.Lines(b.String()) {
-		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil { // tables fill up their last column
-			return fmt.Errorf("printing the explanation: %w", err)
-		}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("printing the explanation: %w", err)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (c *Controller) tellAdmission(ctx context.Context) {
 	if told == nil && len(spec.Rules) == 0 && apierrors.IsNotFound(err) {
 		err = nil // there was nothing to take back
 	}
-	c.metrics.wrote(admissionKind, len(spec.Rules) == 0, err)
+	c.metrics.Wrote(admissionKind, len(spec.Rules) == 0, err)
 	if err != nil {
 		if ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "Could not tell the API server which Jobs start suspended")

@@ -23,7 +23,9 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/telemetry"
 )
 
 // EventRecorder tells what happened to an object; record.EventRecorder is one.
@@ -49,6 +51,8 @@ type Config struct {
 	WritesPerSecond float32
 	// Workers at once; 16 if it is 0.
 	Workers int
+	// Usage tells the load for policies with a ceiling. Nil: nobody does.
+	Usage Usage
 	// Registerer takes the metrics. Nil: nobody does.
 	Registerer prometheus.Registerer
 }
@@ -67,6 +71,7 @@ var (
 	peakPolicies        = v1alpha1.GroupVersion.WithResource("peakpolicies")
 	clusterPeakPolicies = v1alpha1.GroupVersion.WithResource("clusterpeakpolicies")
 	peakAdmissions      = v1alpha1.GroupVersion.WithResource("peakadmissions")
+	nodeResource        = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 	namespaceResource   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	priorityResource    = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
 	configMapResource   = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
@@ -81,7 +86,7 @@ type key struct {
 // Controller carries policies out.
 type Controller struct {
 	Config
-	metrics *metrics
+	metrics *telemetry.Metrics
 	limiter flowcontrol.RateLimiter
 	queue   workqueue.TypedRateLimitingInterface[key]
 
@@ -90,12 +95,15 @@ type Controller struct {
 	namespaced, clusterWide cache.SharedIndexInformer // policies
 	changed                 chan struct{}             // they did
 	calendars               map[string]any            // data of ConfigMaps that policies were made with; Run's alone
+	nodes                   cache.Store
+	known                   time.Time // when the load was, last
 
 	admissionTold *v1alpha1.PeakAdmissionSpec // nil: it is not known what is
 
 	mu       sync.Mutex
 	policies policies
 	outcomes map[key]outcome
+	filling  *filling
 	stale    bool      // statuses are
 	told     time.Time // when statuses were looked at last
 	until    time.Time // when a window opens or closes next
@@ -106,6 +114,9 @@ func New(cfg Config) (*Controller, error) {
 	if cfg.WritesPerSecond == 0 {
 		cfg.WritesPerSecond = defaultWrites
 	}
+	if cfg.Usage == nil {
+		cfg.Usage = meter.Nobody{}
+	}
 	if cfg.Workers == 0 {
 		cfg.Workers = defaultWorkers
 	}
@@ -115,7 +126,7 @@ func New(cfg Config) (*Controller, error) {
 	if cfg.ServerClock == nil {
 		cfg.ServerClock = cfg.Clock
 	}
-	m, err := newMetrics(cfg.Registerer)
+	m, err := telemetry.New(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +140,7 @@ func New(cfg Config) (*Controller, error) {
 		cluster:   target.Cluster{Targets: map[v1alpha1.TargetKind]cache.Indexer{}},
 		changed:   make(chan struct{}, 1),
 		outcomes:  map[key]outcome{},
+		filling:   &filling{},
 	}
 	return c, c.watch()
 }
@@ -150,6 +162,7 @@ func (c *Controller) watch() error {
 	}
 	c.namespaced = c.informers.ForResource(peakPolicies).Informer()
 	c.clusterWide = c.informers.ForResource(clusterPeakPolicies).Informer()
+	c.nodes = c.informers.ForResource(nodeResource).Informer().GetStore()
 	namespaces := c.informers.ForResource(namespaceResource).Informer()
 	c.cluster.Namespaces = namespaces.GetStore()
 	c.cluster.Priorities = c.informers.ForResource(priorityResource).Informer().GetStore()
@@ -233,24 +246,36 @@ func (c *Controller) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
+	c.known = c.Clock.Now()
 	c.loadPolicies(ctx)
+	c.fill(ctx)
 	klog.FromContext(ctx).Info("Carrying policies out", "kinds", c.Kinds, "writesPerSecond", c.WritesPerSecond)
 	for range c.Workers {
 		running.Go(func() { c.work(ctx) })
 	}
 	running.Go(func() { wait.UntilWithContext(ctx, c.writeStatuses, statusPeriod) })
 	running.Go(func() { wait.UntilWithContext(ctx, c.tellAdmission, admissionPeriod) })
-	again := c.Clock.NewTicker(reload)
+	c.keepUp(ctx)
+	return nil
+}
+
+// keepUp takes up what changes policies, and plans which Jobs start, until the context ends.
+func (c *Controller) keepUp(ctx context.Context) {
+	again, plan := c.Clock.NewTicker(reload), c.Clock.NewTicker(fillPeriod)
 	defer again.Stop()
+	defer plan.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-c.changed:
 		case <-again.C():
 			if !c.calendarsChanged(ctx) {
 				continue
 			}
+		case <-plan.C():
+			c.fill(ctx)
+			continue
 		}
 		c.loadPolicies(ctx)
 	}

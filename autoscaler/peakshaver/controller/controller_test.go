@@ -35,6 +35,7 @@ type world struct {
 
 	mu     sync.Mutex
 	events []string
+	usage  Usage
 }
 
 // monday at 7 in Berlin, an hour before the window opens.
@@ -44,7 +45,7 @@ func newWorld(t *testing.T, objects ...string) *world {
 	t.Helper()
 	lists := map[schema.GroupVersionResource]string{
 		peakPolicies: "PeakPolicyList", clusterPeakPolicies: "ClusterPeakPolicyList", namespaceResource: "NamespaceList",
-		priorityResource: "PriorityClassList", configMapResource: "ConfigMapList",
+		priorityResource: "PriorityClassList", nodeResource: "NodeList", configMapResource: "ConfigMapList",
 	}
 	for _, kind := range target.Kinds() {
 		lists[target.ResourceOf(kind)] = string(kind) + "List"
@@ -89,6 +90,7 @@ func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()
 	t.Helper()
 	c, err := New(Config{
 		Client: w.client, Kinds: target.Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer,
+		Usage: w.usage,
 	})
 	if err != nil {
 		t.Fatal(err)

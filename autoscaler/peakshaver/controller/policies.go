@@ -64,7 +64,7 @@ func (c *Controller) announce(p *loaded, before []*loaded) {
 	known := slices.ContainsFunc(before, func(old *loaded) bool { return old.Name() == p.Name() && old.problem == p.problem })
 	if p.problem != "" && !known {
 		c.Recorder.Eventf(p.object, v1.EventTypeWarning, string(policy.BrokenPolicy), "%s", p.problem)
-		c.metrics.problems.WithLabelValues(string(policy.BrokenPolicy)).Inc()
+		c.metrics.Problems.WithLabelValues(string(policy.BrokenPolicy)).Inc()
 	}
 }
 

@@ -55,7 +55,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 		return lookAgain, nil //nolint:nilerr // told by an event; until it is changed, trying again is of no use
 	}
 	moment, now := c.moment()
-	o := c.cluster.Object(k.kind, u, state)
+	o := c.object(k.kind, u, state, c.filled())
 	decision := moment.Decide(o)
 	result := outcome{selected: c.selecting(o), conflicts: decision.Conflicts}
 	again := lookAgain
@@ -99,7 +99,9 @@ func waits(d policy.Decision) bool {
 }
 
 func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, result *outcome) error {
-	change := state.Change(d.Want, ledger.Because{Reason: fmt.Sprintf("%s: %s", d.Reason, strings.Join(d.By, ", ")), Until: d.Until})
+	change := state.Change(d.Want, ledger.Because{
+		Reason: fmt.Sprintf("%s: %s", d.Reason, strings.Join(d.By, ", ")), Until: d.Until, Deadline: d.Reason == policy.Deadline,
+	})
 	if change == nil {
 		return nil
 	}
@@ -108,7 +110,7 @@ func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructu
 	}
 	_, err := c.Client.Resource(target.ResourceOf(k.kind)).Namespace(u.GetNamespace()).Patch(ctx, u.GetName(), types.MergePatchType, change.Patch,
 		metav1.PatchOptions{FieldManager: change.Manager})
-	c.metrics.wrote(k.kind, change.Restore, err)
+	c.metrics.Wrote(k.kind, change.Restore, err)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -126,8 +128,15 @@ func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructu
 func (c *Controller) tell(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, change *ledger.Change) {
 	from, to := target.Describe(k.kind, state.Current), target.Describe(k.kind, d.Want)
 	klog.FromContext(ctx).V(2).Info("Changed", "kind", k.kind, "object", k.name, "from", from, "to", to, "reason", d.Reason, "by", d.By)
+	if change.Restore && !state.Held {
+		return // it is only noted why
+	}
 	if change.Restore {
-		c.Recorder.Eventf(u, v1.EventTypeNormal, reasonRestored, "%s again", to)
+		because := ""
+		if d.Reason == policy.Deadline {
+			because = ", though a window is open: it would miss its deadline"
+		}
+		c.Recorder.Eventf(u, v1.EventTypeNormal, reasonRestored, "%s again%s", to, because)
 		return
 	}
 	until := "the policy changes"
@@ -151,7 +160,7 @@ func (c *Controller) settle(k key, u *unstructured.Unstructured, result outcome,
 	c.mu.Unlock()
 	if problem != "" && problem != string(policy.Protected) && (!known || before.message != result.message) {
 		c.Recorder.Eventf(u, v1.EventTypeWarning, problem, "%s", result.message)
-		c.metrics.problems.WithLabelValues(problem).Inc()
+		c.metrics.Problems.WithLabelValues(problem).Inc()
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 // Reasons of conditions.
@@ -38,6 +39,7 @@ type tally struct {
 	v1alpha1.PeakTargets
 	refusals, conflicts []string
 	overruled           bool
+	noUsage             error
 }
 
 // told bounds how many problems a condition names.
@@ -67,8 +69,8 @@ func (c *Controller) writeStatuses(ctx context.Context) {
 			until = now // again
 		}
 	}
-	c.metrics.policies.WithLabelValues("true").Set(float64(ready))
-	c.metrics.policies.WithLabelValues("false").Set(float64(len(all) - ready))
+	c.metrics.Policies.WithLabelValues("true").Set(float64(ready))
+	c.metrics.Policies.WithLabelValues("false").Set(float64(len(all) - ready))
 	c.mu.Lock()
 	c.until = until
 	c.mu.Unlock()
@@ -85,7 +87,7 @@ func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 	c.count()
 	tallies := map[string]*tally{}
 	for _, p := range c.policies.all {
-		tallies[p.Name()] = &tally{}
+		tallies[p.Name()] = &tally{noUsage: c.filling.problem}
 	}
 	for k, o := range c.outcomes {
 		for _, name := range o.selected {
@@ -106,7 +108,7 @@ func (c *Controller) count() {
 		}
 	}
 	for state, n := range states {
-		c.metrics.targets.WithLabelValues(state).Set(float64(n))
+		c.metrics.Targets.WithLabelValues(state).Set(float64(n))
 	}
 }
 
@@ -248,8 +250,9 @@ func readiness(p *loaded, spec *v1alpha1.PeakPolicySpec, t *tally) (ready bool, 
 		return false, reasonSelectsNothing, "spec.selection: selects nothing at present"
 	case len(t.refusals) > 0:
 		return false, reasonRefused, some(t.refusals)
-	case spec.Ceiling != nil:
-		return false, reasonNoUsage, "spec.ceiling: there is no source of usage here; Jobs are released when their window closes"
+	case spec.Ceiling != nil && t.noUsage != nil:
+		return false, reasonNoUsage, fmt.Sprintf("spec.ceiling: %v; Jobs are released by their deadlines, and evenly over %s after their window",
+			t.noUsage, valley.Ramp)
 	}
 	return true, reasonCarriedOut, "is carried out"
 }

@@ -34,6 +34,9 @@ const (
 	// AnnotationOverruled counts how often somebody else changed what was set, and it was set again.
 	AnnotationOverruled = "peakshaver.evenkeel.dev/overruled"
 
+	// AnnotationReleased tells that a Job was released inside a window to meet its deadline: it is not stopped again.
+	AnnotationReleased = "peakshaver.evenkeel.dev/released"
+
 	// Manager owns the fields that are not as their owner made them.
 	Manager = "evenkeel-peakshaver"
 	// RestoreManager owns those that were restored.
@@ -56,6 +59,8 @@ type State struct {
 	Foreign bool
 	// Overruled is how often that was set again.
 	Overruled int
+	// Released tells that the object was let be inside a window to meet its deadline.
+	Released bool
 	// Lost tells that the object is not as its owner made it and that the record is gone: what it was is not known.
 	Lost bool
 
@@ -99,6 +104,7 @@ func (s *State) readRecord(object *unstructured.Unstructured) error {
 	s.original = slices.Clone(s.current)
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	_, s.annotated = annotations[AnnotationReason]
+	_, s.Released = annotations[AnnotationReleased]
 	original, held := labels[LabelOriginal]
 	if !held {
 		return nil
@@ -152,6 +158,8 @@ type Change struct {
 type Because struct {
 	Reason string
 	Until  time.Time // zero: not known
+	// Deadline tells that the object is let be inside a window to meet its deadline, which is written down.
+	Deadline bool
 }
 
 // Change returns what is to be written so that the object has the values, and nil if it has them. A record that was made
@@ -159,7 +167,7 @@ type Because struct {
 func (s *State) Change(want policy.Values, because Because) *Change {
 	words := s.words(want)
 	if slices.Equal(words, s.original) {
-		return s.restore()
+		return s.restore(because)
 	}
 	if s.Held && !s.Foreign && !s.New && slices.Equal(words, s.set) {
 		return nil
@@ -175,11 +183,14 @@ func (s *State) Change(want policy.Values, because Because) *Change {
 	return &Change{Patch: s.patch(words, record, annotations), Manager: Manager}
 }
 
-func (s *State) restore() *Change {
-	if !s.Held && !s.annotated {
+func (s *State) restore(because Because) *Change {
+	if release := because.Deadline && !s.Released; !s.Held && !s.annotated && !release {
 		return nil
 	}
 	annotations := map[string]any{AnnotationReason: nil, AnnotationUntil: nil, AnnotationOverruled: nil}
+	if because.Deadline {
+		annotations[AnnotationReleased] = because.Reason
+	}
 	record := map[string]any{LabelOriginal: nil, LabelSet: nil}
 	return &Change{Patch: s.patch(s.original, record, annotations), Manager: RestoreManager, Restore: true}
 }

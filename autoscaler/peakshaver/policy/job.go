@@ -10,33 +10,40 @@ import (
 
 const defaultMargin = 20 // per cent
 
-// latestStart is when a Job must start so that it meets its deadline: deadline − run time × (1 + margin); ok is false
-// for a Job without a deadline.
-func (p *Policy) latestStart(job *Job) (latest time.Time, ok bool) {
+// deadline of a Job by the policy; zero where it has none.
+func (p *Policy) deadline(job *Job) time.Time {
 	d := p.spec.Deadline
-	if d == nil {
-		return time.Time{}, false
+	switch {
+	case d == nil:
+		return time.Time{}
+	case job.Deadline.IsZero() && d.After != nil:
+		return job.Created.Add(d.After.Duration)
 	}
-	deadline := job.Deadline
-	if deadline.IsZero() && d.After != nil {
-		deadline = job.Created.Add(d.After.Duration)
-	}
-	if deadline.IsZero() {
-		return time.Time{}, false
-	}
-	return deadline.Add(-p.lead(job)), true
+	return job.Deadline
 }
 
-// lead is how long before its deadline a Job must start: run time × (1 + margin).
-func (p *Policy) lead(job *Job) time.Duration {
-	d := p.spec.Deadline
-	margin := int32(defaultMargin)
-	if d.Margin != nil {
-		margin = *d.Margin
+// latestStart is when a Job must start so that it surely meets its deadline: deadline − run time × (1 + margin); or so that
+// it likely does, where it came too late for that. Where no run time is known, it is what the policy says. Zero for a Job
+// without a deadline.
+func (p *Policy) latestStart(job *Job) time.Time {
+	deadline := p.deadline(job)
+	if deadline.IsZero() {
+		return deadline
 	}
-	runTime := job.RunTime
+	if surely := deadline.Add(-p.lead(job.RunTime.Surely)); !surely.Before(job.Created) {
+		return surely
+	}
+	return deadline.Add(-p.lead(job.RunTime.Likely))
+}
+
+// lead is how long before its deadline a Job that runs for so long must start.
+func (p *Policy) lead(runTime time.Duration) time.Duration {
 	if runTime <= 0 {
-		runTime = d.ExpectedRunTime.Duration
+		runTime = p.spec.Deadline.ExpectedRunTime.Duration
+	}
+	margin := int32(defaultMargin)
+	if p.spec.Deadline.Margin != nil {
+		margin = *p.spec.Deadline.Margin
 	}
 	return runTime + runTime/100*time.Duration(margin)
 }
@@ -78,8 +85,8 @@ func (f *phase) suspendJob(job *Job, span shifted, inside bool, v *verdict) {
 		v.reason = Queued
 		return
 	}
-	latest, ok := f.policy.latestStart(job)
-	if ok && !f.now.Before(latest) || inside && (job.Released || job.Admitted == valley.Deadline) {
+	latest := f.policy.latestStart(job)
+	if f.due(latest) || inside && job.early() {
 		v.reason = Deadline
 		return
 	}
@@ -90,12 +97,14 @@ func (f *phase) suspendJob(job *Job, span shifted, inside bool, v *verdict) {
 			return
 		}
 	}
-	suspend := true
-	v.suspend, v.reason = &suspend, WindowOpen
-	if !inside {
-		v.reason = WaitingForRoom
-	}
+	v.suspend, v.reason = new(true), map[bool]Reason{true: WindowOpen, false: WaitingForRoom}[inside]
 }
+
+// due tells that a latest start has come.
+func (f *phase) due(latest time.Time) bool { return !latest.IsZero() && !f.now.Before(latest) }
+
+// early tells that a Job is, or was, released before its latest start to meet its deadline.
+func (j *Job) early() bool { return j.Released || j.Admitted == valley.Deadline }
 
 // grace tells why a Job that runs is not stopped yet, and until when.
 func (f *phase) grace(job *Job, span shifted) (until time.Time, reason Reason) {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
@@ -51,8 +52,8 @@ type Job struct {
 	Finished bool
 	// Deadline that the Job's annotation gives.
 	Deadline time.Time
-	// RunTime that is forecast not to be exceeded, and UsualRunTime on average; 0 where nothing like it has run.
-	RunTime, UsualRunTime time.Duration
+	// RunTime that is forecast; zero where nothing like it has run.
+	RunTime history.RunTime
 	// CPU that it is expected to use, in millicores; 0: not known.
 	CPU int64
 	// Held tells that it is suspended by a policy rather than by its owner.

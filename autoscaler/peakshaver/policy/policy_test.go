@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
@@ -117,7 +118,8 @@ func TestDecide(t *testing.T) {
 		"a deadline is far":               {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 50}`}}, job(Job{Deadline: clock(15, 0)}), clock(9, 0), Values{Suspend: true}, WindowOpen, clock(13, 30), []string{"0"}},
 		"a deadline is near":              {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 50}`}}, job(Job{Deadline: clock(15, 0)}), clock(13, 30), Values{}, Deadline, clock(18, 0), []string{"0"}},
 		"by the policy's own time":        {[][]string{{day, jobs, suspend, `deadline: {after: 6h, expectedRunTime: 1h}`}}, job(Job{Created: clock(8, 0)}), clock(12, 48), Values{}, Deadline, clock(18, 0), []string{"0"}},
-		"a forecast is better":            {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 0}`}}, job(Job{Deadline: clock(15, 0), RunTime: 5 * time.Hour}), clock(10, 0), Values{}, Deadline, clock(18, 0), []string{"0"}},
+		"a forecast is better":            {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 0}`}}, job(Job{Deadline: clock(15, 0), RunTime: history.RunTime{Likely: 4 * time.Hour, Surely: 5 * time.Hour}}), clock(10, 0), Values{}, Deadline, clock(18, 0), []string{"0"}},
+		"too late to be sure":             {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 0}`}}, job(Job{Created: clock(8, 30), Deadline: clock(13, 0), RunTime: history.RunTime{Likely: 3 * time.Hour, Surely: 5 * time.Hour}}), clock(9, 0), Values{Suspend: true}, WindowOpen, clock(10, 0), []string{"0"}},
 		"without a deadline":              {[][]string{{day, jobs, suspend, `deadline: {expectedRunTime: 1h}`}}, job(Job{}), clock(17, 0), Values{Suspend: true}, WindowOpen, clock(18, 0), []string{"0"}},
 		"no room yet":                     {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true}), clock(18, 5), Values{Suspend: true}, WaitingForRoom, clock(32, 0), []string{"0"}},
 		"room":                            {[][]string{{day, jobs, suspend, `ceiling: {cpu: 80}`}}, job(Job{Held: true, Admitted: valley.Room}), clock(18, 5), Values{}, "", clock(32, 0), nil},
@@ -430,8 +432,8 @@ func TestWaiting(t *testing.T) {
 		want     *valley.Job
 	}{
 		"inside its window": {
-			[][]string{{day, jobs, suspend, ceiling, due}}, job(Job{Created: clock(8, 0), Deadline: clock(20, 0), CPU: 500, RunTime: 2 * time.Hour, UsualRunTime: time.Minute}), clock(9, 0),
-			&valley.Job{Created: clock(8, 0), Earliest: clock(18, 0), Latest: clock(18, 0), Until: clock(32, 0), CPU: 500, RunTime: time.Minute, Ceiling: 8000},
+			[][]string{{day, jobs, suspend, ceiling, due}}, job(Job{Created: clock(8, 0), Deadline: clock(20, 0), CPU: 500, RunTime: history.RunTime{Mean: time.Minute, Likely: 2 * time.Hour, Surely: 3 * time.Hour}}), clock(9, 0),
+			&valley.Job{Created: clock(8, 0), Earliest: clock(18, 0), Latest: clock(17, 0), Until: clock(32, 0), CPU: 500, RunTime: time.Minute, Ceiling: 8000},
 		},
 		"after it":                  {[][]string{{day, jobs, suspend, ceiling}}, job(Job{Held: true}), clock(19, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), Ceiling: 8000}},
 		"a run time that is given":  {[][]string{{day, jobs, suspend, ceiling, due}}, job(Job{}), clock(9, 0), &valley.Job{Earliest: clock(18, 0), Until: clock(32, 0), RunTime: time.Hour, Ceiling: 8000}},
@@ -457,6 +459,9 @@ func TestWaiting(t *testing.T) {
 			}
 			if !ok {
 				return
+			}
+			if due := At(test.at, policies).Deadline(test.object); !test.object.Job.Deadline.IsZero() && !due.Equal(test.object.Job.Deadline) {
+				t.Errorf("it is due at %s", due)
 			}
 			test.want.Name = "shop/it"
 			if diff := cmp.Diff(*test.want, got); diff != "" {

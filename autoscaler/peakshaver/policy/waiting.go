@@ -2,45 +2,72 @@ package policy
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
+// Defers tells that a policy with a ceiling suspends an object such as this one.
+func (m *Moment) Defers(o *Object) bool {
+	return slices.ContainsFunc(m.policies, func(p *Policy) bool { return p.defers(o) })
+}
+
+func (p *Policy) defers(o *Object) bool {
+	return p.spec.Ceiling != nil && p.spec.Action.Suspend != nil && *p.spec.Action.Suspend && !p.broken && p.Selects(o)
+}
+
 // Waiting is a Job as package valley wants it, if policies with a ceiling have it wait: it is suspended by one, or is to be.
 // Capacity is all CPU that the ceilings are shares of, in millicores; where it is 0 there is no ceiling. The Job has the
 // earliest latest start, the latest earliest start and the lowest ceiling of all of them.
 func (m *Moment) Waiting(o *Object, capacity int64) (job valley.Job, ok bool) {
-	if o.Job == nil || o.protected() {
+	if o.Job == nil || o.Original.Suspend || o.protected() {
 		return job, false
 	}
 	alone := *o
 	alone.Job = new(*o.Job)
 	alone.Job.Admitted = ""
-	if !m.Decide(&alone).Want.Suspend || o.Original.Suspend {
+	if !m.Decide(&alone).Want.Suspend {
 		return job, false
 	}
-	job = valley.Job{Name: o.Namespace + "/" + o.Name, Created: o.Job.Created, CPU: o.Job.CPU, RunTime: o.Job.UsualRunTime}
+	job = valley.Job{Name: o.Namespace + "/" + o.Name, Created: o.Job.Created, CPU: o.Job.CPU, RunTime: o.Job.RunTime.Mean}
 	for i, p := range m.policies {
-		if p.spec.Ceiling == nil || p.spec.Action.Suspend == nil || !*p.spec.Action.Suspend || p.broken || !p.Selects(o) {
-			continue
+		if p.defers(o) {
+			f := phaseOf(p, m.now, m.spans[i], o)
+			f.valley(&job)
+			p.bind(&job, o, capacity)
+			ok = true
 		}
-		ok = true
-		f := phaseOf(p, m.now, m.spans[i], o)
-		f.valley(&job)
-		if ceiling := capacity / 100 * int64(p.spec.Ceiling.CPU); job.Ceiling == 0 || ceiling < job.Ceiling {
-			job.Ceiling = ceiling
-		}
-		if latest, due := p.latestStart(o.Job); due && (job.Latest.IsZero() || latest.Before(job.Latest)) {
-			job.Latest = latest
-		}
-		if p.spec.Deadline != nil {
-			job.RunTime = cmp.Or(job.RunTime, p.spec.Deadline.ExpectedRunTime.Duration)
-		}
-		job.Order = len(p.order) - p.group(o)
 	}
 	return job, ok
+}
+
+// Deadline of a Job: the earliest of the policies that select it; zero without one.
+func (m *Moment) Deadline(o *Object) (earliest time.Time) {
+	for _, p := range m.policies {
+		if o.Job == nil || p.broken || !p.Selects(o) {
+			continue
+		}
+		if deadline := p.deadline(o.Job); earliest.IsZero() || !deadline.IsZero() && deadline.Before(earliest) {
+			earliest = deadline
+		}
+	}
+	return earliest
+}
+
+// bind a Job by a policy's deadline, order and ceiling.
+func (p *Policy) bind(job *valley.Job, o *Object, capacity int64) {
+	if ceiling := capacity / 100 * int64(p.spec.Ceiling.CPU); job.Ceiling == 0 || ceiling < job.Ceiling {
+		job.Ceiling = ceiling
+	}
+	if latest := p.latestStart(o.Job); job.Latest.IsZero() || !latest.IsZero() && latest.Before(job.Latest) {
+		job.Latest = latest
+	}
+	if p.spec.Deadline != nil {
+		job.RunTime = cmp.Or(job.RunTime, p.spec.Deadline.ExpectedRunTime.Duration)
+	}
+	job.Order = len(p.order) - p.group(o)
 }
 
 // valley narrows when a Job may start to the time between the window that is open, or was lately, and the next.

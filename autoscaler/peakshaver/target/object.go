@@ -52,8 +52,9 @@ func jobOf(u *unstructured.Unstructured, state *ledger.State) *policy.Job {
 	job := &policy.Job{
 		Created: u.GetCreationTimestamp().Time,
 		Held:    state.Held && state.Current.Suspend && !state.Original.Suspend,
-		// There is no source of usage here yet, and what is not known is not waited for.
+		// The load is not known here, and what is not known is not waited for.
 		Admitted: valley.NoUsage,
+		Released: state.Released,
 	}
 	if !state.Current.Suspend {
 		job.Started = timeAt(u, "status", "startTime")

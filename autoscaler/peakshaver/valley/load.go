@@ -20,8 +20,8 @@ func (l *Load) Add(cpu int64, from, to time.Time) {
 		from = l.Start
 	}
 	for from.Before(to) {
-		i := from.Sub(l.Start) / l.Step
-		next := l.Start.Add((i + 1) * l.Step)
+		i := int(from.Sub(l.Start) / l.Step)
+		next := l.Start.Add(time.Duration(i+1) * l.Step)
 		if next.After(to) {
 			next = to
 		}

@@ -15,17 +15,18 @@ type plan struct {
 	step time.Duration
 	load []int64
 
-	all, hurried, patient []*placed // in order
+	all []*placed // in order
 }
 
-// placed is a Job on the grid of a plan. It may start at the steps from first to last.
+// placed is a Job on the grid of a plan. It may start at the steps from first to last where there is room, and must by due.
 type placed struct {
 	*Job
-	cpu         int64
-	first, last int
-	steps       int // that its run takes
-	at          int
-	reason      Reason // empty: it has no place
+	cpu              int64
+	first, last, due int
+	steps            int  // that its run takes
+	hurries          bool // it cannot wait for its earliest start
+	at               int
+	reason           Reason // empty: it has no place
 }
 
 func newPlan(q *Question) *plan {
@@ -39,12 +40,8 @@ func newPlan(q *Question) *plan {
 		if on.cpu <= 0 {
 			on.cpu = most
 		}
+		p.bound(on)
 		p.all = append(p.all, on)
-		if p.bound(on) {
-			p.hurried = append(p.hurried, on)
-		} else {
-			p.patient = append(p.patient, on)
-		}
 	}
 	return p
 }
@@ -64,26 +61,25 @@ func inOrder(jobs []Job) []*Job {
 	return ordered
 }
 
-// bound says at which steps a Job may start, and tells whether it cannot wait for its earliest start.
-func (p *plan) bound(j *placed) (hurried bool) {
+// bound says at which steps a Job may start.
+func (p *plan) bound(j *placed) {
 	horizon := len(p.load)
 	j.steps = horizon
 	if j.RunTime > 0 {
 		j.steps = int(min((j.RunTime+p.step-1)/p.step, time.Duration(horizon)))
 	}
-	created := p.ceil(j.Created)
-	j.first, j.last = max(created, p.ceil(j.Earliest)), horizon-1
+	created := min(p.ceil(j.Created), horizon-1)
+	j.first, j.due = max(created, p.ceil(j.Earliest)), horizon-1
 	if !j.Latest.IsZero() {
-		j.last = p.floor(j.Latest)
+		j.due = max(created, p.floor(j.Latest.Add(-p.step))) // with a step to spare: the next question may come late
 	}
-	if j.first > j.last && j.last < horizon-1 {
-		j.first = min(created, j.last)
-		return true
+	if j.first > j.due && j.due < horizon-1 {
+		j.first, j.hurries = min(created, j.due), true
 	}
+	j.last = j.due
 	if over := j.Until.Add(-j.RunTime); !j.Until.IsZero() && !over.Before(p.now.Add(time.Duration(j.first)*p.step)) {
 		j.last = min(j.last, p.floor(over))
 	}
-	return false
 }
 
 // ceil is the first step that begins at a time or later.
@@ -113,17 +109,16 @@ func (p *plan) add(j *placed, cpu int64) {
 	}
 }
 
-// lowest is the lowest level under which as many patient Jobs find room as without one, to about half a per cent.
+// lowest is the lowest level under which as many Jobs find room as without one, to about half a per cent.
 func (p *plan) lowest() int64 {
-	if len(p.patient) == 0 {
-		return 0
-	}
-	high := slices.Max(p.load)
-	for _, j := range p.patient {
+	low, high := int64(0), slices.Max(p.load)
+	for _, j := range p.all {
 		high += j.cpu
 	}
 	all := p.fits(high)
-	low := int64(0)
+	if all == 0 {
+		return 0
+	}
 	for high-low > max(1, high/256) {
 		if middle := low + (high-low)/2; p.fits(middle) < all {
 			low = middle
@@ -134,11 +129,11 @@ func (p *plan) lowest() int64 {
 	return high
 }
 
-// fits is how many patient Jobs find room under a level.
+// fits is how many Jobs find room under a level.
 func (p *plan) fits(level int64) int {
 	n := p.fill(level)
-	for _, j := range p.patient {
-		if j.reason != "" {
+	for _, j := range p.all {
+		if j.reason == Room {
 			p.add(j, -j.cpu)
 			j.reason = ""
 		}
@@ -146,10 +141,13 @@ func (p *plan) fits(level int64) int {
 	return n
 }
 
-// fill places patient Jobs where there is room under a level, and counts them.
+// fill places Jobs where there is room under a level, and counts them.
 func (p *plan) fill(level int64) int {
 	n := 0
-	for _, j := range p.patient {
+	for _, j := range p.all {
+		if j.hurries {
+			continue
+		}
 		most := level
 		if j.Ceiling > 0 {
 			most = min(most, j.Ceiling)
@@ -177,12 +175,8 @@ func (p *plan) soonest(j *placed, most int64) (at int, ok bool) {
 	return 0, false
 }
 
-// calmest is the step from which on the highest load of a run is lowest; the first of several.
+// calmest is the step from which on the highest load of a run is lowest; the last of several, since the load may fall.
 func (p *plan) calmest(j *placed) int {
-	last := j.last
-	if !j.Latest.IsZero() {
-		last = p.floor(j.Latest)
-	}
 	best, lowest := j.first, int64(-1)
 	var highest []int // steps of which each is above all after it, of the run at hand
 	for end := j.first; end < len(p.load)+j.steps; end++ {
@@ -196,13 +190,13 @@ func (p *plan) calmest(j *placed) int {
 		if start < j.first {
 			continue
 		}
-		if start > last {
+		if start > j.due {
 			break
 		}
 		for highest[0] < start {
 			highest = highest[1:]
 		}
-		if peak := p.load[highest[0]]; lowest < 0 || peak < lowest {
+		if peak := p.load[highest[0]]; lowest < 0 || peak <= lowest {
 			best, lowest = start, peak
 		}
 	}

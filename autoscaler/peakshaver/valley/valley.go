@@ -80,19 +80,21 @@ type Answer struct {
 //  3. One that finds none under its ceiling is placed where the load is lowest until its latest start; without a deadline,
 //     nowhere.
 //
-// Those placed now are released. Where the load is not known there is no plan: they are released at their latest start, and
+// Those placed now are released. Where the load is not known there is no plan: Jobs are released at their latest start, and
 // without a deadline evenly over Ramp after their earliest start, or after the load was known last.
 func Fill(q *Question) Answer {
 	if len(q.Load.CPU) == 0 {
 		return blind(q)
 	}
 	p := newPlan(q)
-	for _, j := range p.hurried {
-		p.place(j, p.calmest(j), Deadline)
+	for _, j := range p.all {
+		if j.hurries {
+			p.place(j, p.calmest(j), Deadline)
+		}
 	}
 	level := p.lowest()
 	p.fill(level)
-	for _, j := range p.patient {
+	for _, j := range p.all {
 		if j.reason == "" && !j.Latest.IsZero() {
 			p.place(j, p.calmest(j), Deadline)
 		}

@@ -59,22 +59,22 @@ func TestFill(t *testing.T) {
 		"no room under the ceiling": {
 			reason: "without a deadline it waits",
 			q:      Question{Load: hourly(5, 5), Jobs: []Job{{Name: "a", CPU: 2, RunTime: time.Hour, Ceiling: 6}}},
-			level:  1, next: at(1),
+			next:   at(1),
 		},
 		"a deadline beats the ceiling": {
 			reason: "it goes where it is least in the way, which is now",
 			q:      Question{Load: hourly(5, 6), Jobs: []Job{{Name: "a", CPU: 2, RunTime: time.Hour, Latest: at(1), Ceiling: 6}}},
-			want:   "a Deadline", level: 1,
+			want:   "a Deadline",
 		},
 		"not yet": {
 			reason: "the next hour is calmer, and in time",
-			q:      Question{Load: hourly(7, 6), Jobs: []Job{{Name: "a", CPU: 2, RunTime: time.Hour, Latest: at(1), Ceiling: 6}}},
-			level:  1, next: at(1),
+			q:      Question{Load: hourly(7, 6), Jobs: []Job{{Name: "a", CPU: 2, RunTime: time.Hour, Latest: at(2), Ceiling: 6}}},
+			next:   at(1),
 		},
 		"inside its window": {
 			reason: "it would start too late when the window closes: it goes when the load is lowest until then",
 			q: Question{Load: hourly(5, 7, 6, 1), Jobs: []Job{
-				{Name: "hurries", CPU: 2, RunTime: time.Hour, Earliest: at(3), Latest: at(2)}, {Name: "waits", CPU: 2, RunTime: time.Hour, Earliest: at(3), Latest: at(3)},
+				{Name: "hurries", CPU: 2, RunTime: time.Hour, Earliest: at(3), Latest: at(2)}, {Name: "waits", CPU: 2, RunTime: time.Hour, Earliest: at(3), Latest: at(4)},
 			}},
 			want: "hurries Deadline", level: 3, next: at(1),
 		},
@@ -93,7 +93,7 @@ func TestFill(t *testing.T) {
 		"one that is to come": {
 			reason: "room is kept for it",
 			q: Question{Load: hourly(1, 1, 9), Jobs: []Job{
-				{Name: "here", CPU: 1, RunTime: time.Hour, Latest: at(1)}, {Name: "comes", CPU: 1, RunTime: time.Hour, Created: at(1), Latest: at(1)},
+				{Name: "here", CPU: 1, RunTime: time.Hour, Latest: at(1)}, {Name: "comes", CPU: 1, RunTime: time.Hour, Created: at(1), Latest: at(2)},
 			}},
 			want: "here Room", level: 2, next: at(1),
 		},
@@ -107,7 +107,7 @@ func TestFill(t *testing.T) {
 		"unknown use": {
 			reason: "it counts as the largest that waits",
 			q: Question{Load: hourly(0, 0, 9000), Jobs: []Job{
-				{Name: "known", CPU: 3000, RunTime: time.Hour, Latest: at(1)}, {Name: "unknown", RunTime: time.Hour, Latest: at(1)},
+				{Name: "known", CPU: 3000, RunTime: time.Hour, Latest: at(1)}, {Name: "unknown", RunTime: time.Hour, Latest: at(2)},
 			}},
 			want: "known Room", level: 3001, next: at(1),
 		},
@@ -246,9 +246,15 @@ func (w *twin) choose(j *Job, level int64) (start int, reason Reason) {
 		earliest = j.Created
 	}
 	hurries := false
-	starts := w.starts(j, earliest, j.Latest)
-	if end := midnight.Add(time.Duration(len(w.load)-1) * w.step); len(starts) == 0 && !j.Latest.IsZero() && j.Latest.Before(end) {
-		hurries, starts = true, w.starts(j, j.Created, j.Latest)
+	latest := j.Latest
+	if !latest.IsZero() { // with a step to spare
+		if latest = latest.Add(-w.step); latest.Before(midnight) {
+			latest = midnight
+		}
+	}
+	starts := w.starts(j, earliest, latest)
+	if end := midnight.Add(time.Duration(len(w.load)-1) * w.step); len(starts) == 0 && !latest.IsZero() && latest.Before(end) {
+		hurries, starts = true, w.starts(j, j.Created, latest)
 		if len(starts) == 0 {
 			starts = []int{0}
 		}
@@ -268,6 +274,7 @@ func (w *twin) choose(j *Job, level int64) (start int, reason Reason) {
 	if j.Latest.IsZero() || len(starts) == 0 {
 		return 0, ""
 	}
+	slices.Reverse(starts)
 	return slices.MinFunc(starts, func(a, b int) int { return int(w.peak(j, a) - w.peak(j, b)) }), Deadline
 }
 
@@ -376,7 +383,9 @@ func checkCeilings(t *testing.T, all []played, load Load) {
 		forced := slices.ContainsFunc(all, func(p played) bool { return p.reason == Deadline && runs(&p, i) })
 		for k := range all {
 			// One without a ceiling may start after it, up to the level.
-			lowest := slices.ContainsFunc(all, func(p played) bool { return !p.start.Before(all[k].start) && (p.Ceiling == 0 || p.Ceiling > all[k].Ceiling) })
+			lowest := slices.ContainsFunc(all, func(p played) bool {
+				return !p.start.Before(all[k].start) && (p.Ceiling == 0 || p.Ceiling > all[k].Ceiling)
+			})
 			if p := &all[k]; p.reason == Room && p.Ceiling > 0 && cpu > p.Ceiling && runs(p, i) && !forced && !lowest {
 				t.Fatalf("the load is %d at step %d, above the ceiling %d of %s, and no deadline forced it", cpu, i, p.Ceiling, p.Name)
 			}

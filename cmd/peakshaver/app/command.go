@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,6 +51,8 @@ type options struct {
 	leaseNamespace string
 	writes         float32
 	workers        int
+	usageFile      string
+	usage          *usageConfig
 
 	serving        *apiserveroptions.SecureServingOptionsWithLoopback
 	authentication *apiserveroptions.DelegatingAuthenticationOptions
@@ -86,6 +89,7 @@ Other commands:
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "Work only while no other peakshaver does.")
 	flags.StringVar(&o.leaseNamespace, "leader-elect-namespace", "evenkeel-system", "Where the lease of the leader is.")
 	flags.Float32Var(&o.writes, "writes-per-second", 200, "How many objects are changed in a second at most.")
+	flags.StringVar(&o.usageFile, "usage", "", "A file that says where usage is read for ceilings; empty: from metrics.k8s.io.")
 	flags.IntVar(&o.workers, "workers", 16, "How many objects are looked at at once.")
 	o.serving.AddFlags(flags)
 	o.authentication.AddFlags(flags)
@@ -101,6 +105,9 @@ func (o *options) run(ctx context.Context) error {
 	}
 	if o.writes <= 0 || o.workers <= 0 {
 		return errors.New("--writes-per-second and --workers must be above 0")
+	}
+	if o.usage, err = readUsage(o.usageFile); err != nil {
+		return err
 	}
 	state := &health{}
 	if err := o.serve(ctx, state); err != nil {
@@ -193,14 +200,23 @@ func (o *options) work(ctx context.Context, config *rest.Config) error {
 		return fmt.Errorf("making a client for events: %w", err)
 	}
 	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: teller.CoreV1().Events("")})
+	load, err := o.usage.open(config, legacyregistry.Registerer())
+	if err != nil {
+		return err
+	}
 	c, err := controller.New(controller.Config{
 		Client: objects, Kinds: kinds, Admission: admission, Clock: clock.RealClock{},
 		WritesPerSecond: o.writes, Workers: o.workers, Registerer: legacyregistry.Registerer(),
-		Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: name}),
+		Usage: load, Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: name}),
 	})
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer cancel()
+	reading.Go(func() { load.collector.Run(ctx) })
 	return c.Run(ctx)
 }
 

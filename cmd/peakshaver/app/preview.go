@@ -21,9 +21,11 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/preview"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+	"github.com/evenkeel/evenkeel/simulator/report"
 )
 
 const hoursADay = 24
@@ -34,7 +36,12 @@ type forecast struct {
 	kubeconfig string
 	days       int
 	from, zone string
-	clock      clock.PassiveClock
+	page       string
+
+	prometheus, query, usage string
+	capacity                 int64 // cores
+
+	clock clock.PassiveClock
 
 	cluster    *target.Cluster
 	policies   []*unstructured.Unstructured
@@ -59,6 +66,11 @@ of the cluster are not looked at.`,
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "The cluster whose objects are looked at; none if empty.")
 	flags.IntVar(&f.days, "days", 14, "How many days to look ahead.")
 	flags.StringVar(&f.from, "from", "", "When to begin (RFC 3339); now if empty.")
+	flags.StringVar(&f.page, "html", "", "A file to write a page with pictures to.")
+	flags.StringVar(&f.prometheus, "prometheus", "", "The URL of a Prometheus whose last week is replayed.")
+	flags.StringVar(&f.query, "query", meter.Query, "What it is asked for: the CPU that all nodes use, in cores.")
+	flags.StringVar(&f.usage, "usage-csv", "", "A file (time,cores) whose last week is replayed.")
+	flags.Int64Var(&f.capacity, "capacity", 0, "The CPUs that ceilings are shares of in the replay; 0: the highest load.")
 	flags.StringVar(&f.zone, "time-zone", "UTC", "The time zone that times are printed in.")
 	return cmd
 }
@@ -90,8 +102,30 @@ func (f *forecast) print(ctx context.Context, in io.Reader, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	changes, errs := preview.Of(f.cluster, policies, from, from.Add(time.Duration(f.days)*hoursADay*time.Hour))
-	return errors.Join(preview.Print(out, changes, location), errors.Join(errs...))
+	to := from.Add(time.Duration(f.days) * hoursADay * time.Hour)
+	changes, errs := preview.Of(f.cluster, policies, from, to)
+	played, err := f.lastWeek(ctx, out, from, policies)
+	if err != nil {
+		return err
+	}
+	if f.page != "" {
+		err = report.WriteFile(f.page, document(changes, played, from, to, location).WriteHTML)
+	}
+	return errors.Join(preview.Print(out, changes, location), err, errors.Join(errs...))
+}
+
+// lastWeek plays the week before a time, if its usage is given, and says what came of it; nil if not.
+func (f *forecast) lastWeek(ctx context.Context, out io.Writer, until time.Time, policies []*policy.Policy) (*week, error) {
+	past, ok, err := f.past(ctx, until)
+	if err != nil || !ok {
+		return nil, err
+	}
+	played, err := f.replay(past, policies)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintf(out, "%s\n\n", played.summary())
+	return played, err
 }
 
 func (f *forecast) times() (from time.Time, location *time.Location, err error) {

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/config"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/yaml"
+
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
+	"github.com/evenkeel/evenkeel/internal/usage"
+	"github.com/evenkeel/evenkeel/internal/usage/metricsapi"
+	usageprometheus "github.com/evenkeel/evenkeel/internal/usage/prometheus"
+)
+
+// usageConfig is what the file that --usage names has.
+type usageConfig struct {
+	Usage usage.Config `json:"usage"`
+	// PastQuery is the CPU that all nodes use, in cores, of which Prometheus is asked for earlier days.
+	PastQuery string `json:"pastQuery,omitempty"`
+}
+
+// readUsage reads a file; without one, metrics.k8s.io is asked.
+func readUsage(name string) (*usageConfig, error) {
+	cfg := &usageConfig{}
+	if name != "" {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading --usage: %w", err)
+		}
+		if err := yaml.UnmarshalStrict(text, cfg); err != nil {
+			return nil, fmt.Errorf("reading --usage %s: %w", name, err)
+		}
+	}
+	if cfg.PastQuery == "" {
+		cfg.PastQuery = meter.Query
+	}
+	cfg.Usage.Default()
+	errs := cfg.Usage.Validate(field.NewPath("usage"))
+	if cfg.Usage.LoadWatcher != nil {
+		errs = append(errs, field.Forbidden(field.NewPath("usage", "loadWatcher"), "the peak shaver reads prometheus or metricsAPI"))
+	}
+	if err := errs.ToAggregate(); err != nil {
+		return nil, fmt.Errorf("reading --usage %s: %w", name, err)
+	}
+	return cfg, nil
+}
+
+// sources tell the load: of now the collector, of earlier days Prometheus, where it is configured.
+type sources struct {
+	collector *usage.Collector
+	past      meter.Ranger // nil: there is none
+	query     string
+
+	read   history.Series
+	readAt time.Time
+}
+
+// readAgain is how long the load of earlier days serves.
+const readAgain = 10 * time.Minute
+
+func (c *usageConfig) open(kube *rest.Config, registerer prometheus.Registerer) (*sources, error) {
+	s := &sources{query: c.PastQuery}
+	var source usage.Source
+	var err error
+	if c.Usage.Prometheus != nil {
+		source, err = usageprometheus.New(c.Usage, nil)
+	} else {
+		source, err = metricsapi.New(c.Usage, kube, clock.RealClock{})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the source of usage: %w", err)
+	}
+	if p := c.Usage.Prometheus; p != nil {
+		client := config.HTTPClientConfig{TLSConfig: config.TLSConfig{CAFile: p.CAFile, CertFile: p.CertFile, KeyFile: p.KeyFile}}
+		if p.BearerTokenFile != "" {
+			client.Authorization = &config.Authorization{Type: "Bearer", CredentialsFile: p.BearerTokenFile}
+		}
+		if s.past, err = newRanger(p.Address, &client); err != nil {
+			return nil, err
+		}
+	}
+	s.collector, err = usage.NewCollector(c.Usage, source, clock.RealClock{}, registerer)
+	return s, err
+}
+
+// newRanger is a client for range queries.
+func newRanger(address string, client *config.HTTPClientConfig) (meter.Ranger, error) {
+	transport, err := config.NewRoundTripperFromConfig(*client, "peakshaver")
+	if err != nil {
+		return nil, fmt.Errorf("making a client for %s: %w", address, err)
+	}
+	to, err := api.NewClient(api.Config{Address: address, RoundTripper: transport})
+	if err != nil {
+		return nil, fmt.Errorf("making a client for %s: %w", address, err)
+	}
+	return promv1.NewAPI(to), nil
+}
+
+// Now implements controller.Usage.
+func (s *sources) Now(nodes cache.Store, now time.Time) (meter.Load, error) {
+	return meter.Now(s.collector.Snapshot(), nodes, now)
+}
+
+// Past implements controller.Usage. Where it cannot be read anew, what was read before serves.
+func (s *sources) Past(ctx context.Context, until time.Time) (history.Series, error) {
+	if age := until.Sub(s.readAt); s.past == nil || age >= 0 && age < readAgain {
+		return s.read, nil
+	}
+	s.readAt = until
+	past, err := meter.Past(ctx, s.past, s.query, until, meter.Days)
+	if err == nil {
+		s.read = past
+	}
+	return s.read, err
+}

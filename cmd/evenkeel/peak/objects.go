@@ -118,7 +118,7 @@ func epochOf(now time.Time, begins time.Duration) time.Time {
 	return now.UTC().Truncate(day).Add(2*day + begins)
 }
 
-// wholeMinutes rounds for people.
-func wholeMinutes(d time.Duration) string {
+// inHours rounds for people.
+func inHours(d time.Duration) string {
 	return fmt.Sprintf("%.0f h", math.Round(d.Hours()))
 }

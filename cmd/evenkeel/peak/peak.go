@@ -31,14 +31,14 @@ type Peak struct {
 // New is the scenario with its defaults.
 func New() *Peak {
 	return &Peak{
-		Length: day, Speed: 600, Services: 6, ServicePeak: 50, Batch: 30, Due: 20 * time.Hour,
-		Window: 8 * time.Hour, Stagger: 12 * time.Hour, Seed: 1,
+		Length: 30 * time.Hour, Speed: 720, Services: 6, ServicePeak: 50, Batch: 30, Due: 24 * time.Hour,
+		Window: 8 * time.Hour, Stagger: 8 * time.Hour, Seed: 1,
 	}
 }
 
 // Bind adds the scenario's flags.
 func (p *Peak) Bind(f *pflag.FlagSet) {
-	f.DurationVar(&p.Length, "length", p.Length, "How much of the day to play; it begins an hour before the window.")
+	f.DurationVar(&p.Length, "length", p.Length, "How much to play: a day, on which Jobs are created, and hours after it. It begins an hour before the window.")
 	f.Float64Var(&p.Speed, "speed", p.Speed, "Seconds of the day played in a second.")
 	f.IntVar(&p.Services, "services", p.Services, "Days of each machine in the trace that are played at once.")
 	f.IntVar(&p.ServicePeak, "service-peak", p.ServicePeak, "What services used of the cluster's CPU in their highest hour on the days before, in per cent.")
@@ -100,7 +100,7 @@ func (p *Peak) validate() error {
 		value, least, most float64
 		bounds             string
 	}{
-		{"length", p.Length.Hours(), 2, 24, "from 2h to 24h"},
+		{"length", p.Length.Hours(), 2, 48, "from 2h to 48h"},
 		{"speed", p.Speed, 1, mostSpeed, fmt.Sprintf("from 1 to %d", mostSpeed)},
 		{"services", float64(p.Services), 1, 20, "from 1 to 20"},
 		{"service-peak", float64(p.ServicePeak), 10, 100, "from 10 to 100"},

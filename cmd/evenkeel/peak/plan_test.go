@@ -167,7 +167,7 @@ func TestLoadJobs(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, change := range map[string]func(*Peak){
-		"--length":              func(p *Peak) { p.Length = 25 * time.Hour },
+		"--length":              func(p *Peak) { p.Length = 49 * time.Hour },
 		"--speed":               func(p *Peak) { p.Speed = 0 },
 		"--services":            func(p *Peak) { p.Services = 0 },
 		"--service-peak":        func(p *Peak) { p.ServicePeak = 101 },

@@ -85,7 +85,7 @@ func (s *stage) close() error {
 // set builds everything, with the day standing still.
 func (s *stage) set(ctx context.Context) error {
 	s.setting.View.Phase(fmt.Sprintf("%s from %s on: %d services and %d Jobs on %.0f cores; Jobs wait from %s to %s; %g times as fast",
-		wholeMinutes(s.Length), s.plan.at(0), len(s.plan.Services), len(s.plan.Jobs), s.plan.Capacity,
+		inHours(s.Length), s.plan.at(0), len(s.plan.Services), len(s.plan.Jobs), s.plan.Capacity,
 		s.plan.at(s.plan.Open), s.plan.at(s.plan.Close), s.Speed))
 	if err := scenario.DefineResources(ctx, s.plane.RESTConfig()); err != nil {
 		return err

@@ -15,6 +15,8 @@ import (
 const (
 	// Step of what is read of earlier days.
 	Step = 5 * time.Minute
+	// patience is how long an answer may take.
+	patience = 30 * time.Second
 	// Days that are read: a forecast looks back a week, and judges itself by another.
 	Days = 15
 	// Query is the CPU that all nodes use, in cores, by node-exporter.
@@ -28,6 +30,8 @@ type Ranger interface {
 
 // Past asks for the load of the days before a time, of one series in cores. What is missing is unknown.
 func Past(ctx context.Context, from Ranger, query string, until time.Time, days int) (history.Series, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	end := until.Truncate(Step)
 	s := history.Series{Start: end.Add(-time.Duration(days) * 24 * time.Hour), Step: Step}
 	// The value at the end of a step is the mean over it.

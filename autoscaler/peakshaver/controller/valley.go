@@ -99,6 +99,7 @@ func (c *Controller) gather(jobs cache.Indexer, moment *policy.Moment, runs hist
 			waiting = append(waiting, job)
 			continue
 		}
+		o.Job.RunTime = moment.RunTime(o)
 		target.Count(&work, u, state, o.Job)
 	}
 	return waiting, work

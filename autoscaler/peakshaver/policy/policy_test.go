@@ -471,6 +471,34 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// TestRunTime: a Job of which no run is known does not run for ever.
+func TestRunTime(t *testing.T) {
+	const ceiling, hour = `ceiling: {cpu: 80}`, `deadline: {expectedRunTime: 1h}`
+	forecast := history.RunTime{Mean: time.Minute, Likely: 2 * time.Minute, Surely: 3 * time.Minute}
+	expected := func(d time.Duration) history.RunTime { return history.RunTime{Mean: d, Likely: d, Surely: d} }
+	for name, test := range map[string]struct {
+		policies [][]string
+		known    history.RunTime
+		want     history.RunTime
+	}{
+		"runs like it":        {[][]string{{day, jobs, suspend, ceiling, hour}}, forecast, forecast},
+		"what a policy says":  {[][]string{{day, jobs, suspend, ceiling, hour}}, history.RunTime{}, expected(time.Hour)},
+		"the longest of two":  {[][]string{{day, jobs, suspend, ceiling, hour}, {day, jobs, suspend, ceiling, `deadline: {expectedRunTime: 3h}`}}, history.RunTime{}, expected(3 * time.Hour)},
+		"without a ceiling":   {[][]string{{day, jobs, suspend, hour}}, history.RunTime{}, history.RunTime{}},
+		"no policy says more": {[][]string{{day, jobs, suspend, ceiling}}, history.RunTime{}, history.RunTime{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var policies []*Policy
+			for i, lines := range test.policies {
+				policies = append(policies, newPolicy(t, fmt.Sprint(i), lines...))
+			}
+			if diff := cmp.Diff(test.want, At(clock(9, 0), policies).RunTime(job(Job{RunTime: test.known}))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestOrderOfPolicies: in which order policies are listed is irrelevant.
 func TestOrderOfPolicies(t *testing.T) {
 	policies := []*Policy{

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
@@ -31,7 +32,7 @@ func (m *Moment) Waiting(o *Object, capacity int64) (job valley.Job, ok bool) {
 	if !m.Decide(&alone).Want.Suspend {
 		return job, false
 	}
-	job = valley.Job{Name: o.Namespace + "/" + o.Name, Created: o.Job.Created, CPU: o.Job.CPU, RunTime: o.Job.RunTime.Mean}
+	job = valley.Job{Name: o.Namespace + "/" + o.Name, Created: o.Job.Created, CPU: o.Job.CPU, RunTime: m.RunTime(o).Mean}
 	for i, p := range m.policies {
 		if p.defers(o) {
 			f := phaseOf(p, m.now, m.spans[i], o)
@@ -41,6 +42,21 @@ func (m *Moment) Waiting(o *Object, capacity int64) (job valley.Job, ok bool) {
 		}
 	}
 	return job, ok
+}
+
+// RunTime of a Job: what is forecast, else the longest that policies with a ceiling expect; zero where nobody says.
+func (m *Moment) RunTime(o *Object) history.RunTime {
+	f := o.Job.RunTime
+	if f != (history.RunTime{}) {
+		return f
+	}
+	for _, p := range m.policies {
+		if p.spec.Deadline != nil && p.defers(o) {
+			f.Mean = max(f.Mean, p.spec.Deadline.ExpectedRunTime.Duration)
+		}
+	}
+	f.Likely, f.Surely = f.Mean, f.Mean
+	return f
 }
 
 // Deadline of a Job: the earliest of the policies that select it; zero without one.
@@ -63,9 +79,6 @@ func (p *Policy) bind(job *valley.Job, o *Object, capacity int64) {
 	}
 	if latest := p.latestStart(o.Job); job.Latest.IsZero() || !latest.IsZero() && latest.Before(job.Latest) {
 		job.Latest = latest
-	}
-	if p.spec.Deadline != nil {
-		job.RunTime = cmp.Or(job.RunTime, p.spec.Deadline.ExpectedRunTime.Duration)
 	}
 	job.Order = len(p.order) - p.group(o)
 }

@@ -12,14 +12,13 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/common/config"
-
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+	"github.com/evenkeel/evenkeel/internal/promapi"
 	"github.com/evenkeel/evenkeel/simulator/shaving"
 )
 
@@ -35,7 +34,7 @@ func (f *forecast) past(ctx context.Context, until time.Time) (s history.Series,
 	case f.prometheus != "" && f.usage != "":
 		return s, false, errors.New("give either --prometheus or --usage-csv")
 	case f.prometheus != "":
-		from, err := newRanger(f.prometheus, &config.HTTPClientConfig{})
+		from, err := promapi.New(promapi.Config{Address: f.prometheus})
 		if err != nil {
 			return s, false, err
 		}

@@ -6,10 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/config"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
+	"github.com/evenkeel/evenkeel/internal/promapi"
 	"github.com/evenkeel/evenkeel/internal/usage"
 	"github.com/evenkeel/evenkeel/internal/usage/metricsapi"
 	usageprometheus "github.com/evenkeel/evenkeel/internal/usage/prometheus"
@@ -82,29 +80,15 @@ func (c *usageConfig) open(kube *rest.Config, registerer prometheus.Registerer) 
 		return nil, fmt.Errorf("opening the source of usage: %w", err)
 	}
 	if p := c.Usage.Prometheus; p != nil {
-		client := config.HTTPClientConfig{TLSConfig: config.TLSConfig{CAFile: p.CAFile, CertFile: p.CertFile, KeyFile: p.KeyFile}}
-		if p.BearerTokenFile != "" {
-			client.Authorization = &config.Authorization{Type: "Bearer", CredentialsFile: p.BearerTokenFile}
-		}
-		if s.past, err = newRanger(p.Address, &client); err != nil {
+		s.past, err = promapi.New(promapi.Config{
+			Address: p.Address, BearerTokenFile: p.BearerTokenFile, CAFile: p.CAFile, CertFile: p.CertFile, KeyFile: p.KeyFile,
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	s.collector, err = usage.NewCollector(c.Usage, source, clock.RealClock{}, registerer)
 	return s, err
-}
-
-// newRanger is a client for range queries.
-func newRanger(address string, client *config.HTTPClientConfig) (meter.Ranger, error) {
-	transport, err := config.NewRoundTripperFromConfig(*client, "peakshaver")
-	if err != nil {
-		return nil, fmt.Errorf("making a client for %s: %w", address, err)
-	}
-	to, err := api.NewClient(api.Config{Address: address, RoundTripper: transport})
-	if err != nil {
-		return nil, fmt.Errorf("making a client for %s: %w", address, err)
-	}
-	return promv1.NewAPI(to), nil
 }
 
 // Now implements controller.Usage.

@@ -9,13 +9,19 @@ import (
 // Reader returns a Reader of r that fails once r gives more than so many bytes.
 // The error names the field of the configuration to raise.
 func Reader(r io.Reader, bytes int64, name string) io.Reader {
-	return &limited{r: r, left: bytes, limit: bytes, name: name}
+	return Until(r, bytes, fmt.Errorf("the answer is larger than %d bytes: raise usage.%s, or ask for less", bytes, name))
+}
+
+// Until returns a Reader of r that fails with an error once r gives more than so
+// many bytes.
+func Until(r io.Reader, bytes int64, tooLarge error) io.Reader {
+	return &limited{r: r, left: bytes, tooLarge: tooLarge}
 }
 
 type limited struct {
-	r           io.Reader
-	left, limit int64
-	name        string
+	r        io.Reader
+	left     int64
+	tooLarge error
 }
 
 func (l *limited) Read(p []byte) (int, error) {
@@ -30,7 +36,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	if int64(n) > l.left {
 		l.left = 0
-		return 0, fmt.Errorf("the answer is larger than %d bytes: raise usage.%s, or ask for less", l.limit, l.name)
+		return 0, l.tooLarge
 	}
 	l.left -= int64(n)
 	return n, err

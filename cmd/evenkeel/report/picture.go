@@ -25,6 +25,19 @@ func NewPlot(title string) *plot.Plot {
 	return p
 }
 
+// Pictures draws a plot of each contender, in their order.
+func Pictures(w io.Writer, format string, names []string, draw func(name string) (*plot.Plot, error)) error {
+	plots := make([]*plot.Plot, 0, len(names))
+	for _, name := range names {
+		p, err := draw(name)
+		if err != nil {
+			return fmt.Errorf("drawing %s: %w", name, err)
+		}
+		plots = append(plots, p)
+	}
+	return Picture(w, format, plots)
+}
+
 // Picture draws plots below each other, their axes aligned. format is "png" or "svg".
 func Picture(w io.Writer, format string, plots []*plot.Plot) error {
 	const width, rowHeight = 9 * vg.Inch, 2.1 * vg.Inch

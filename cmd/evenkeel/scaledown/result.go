@@ -40,15 +40,7 @@ func (r *Result) Table(w io.Writer) error {
 
 // Picture draws for each contender the demand, as the pods that it takes, and the pods that there were.
 func (r *Result) Picture(w io.Writer, format string) error {
-	plots := make([]*plot.Plot, 0, len(r.Names))
-	for _, name := range r.Names {
-		p, err := r.plot(name)
-		if err != nil {
-			return fmt.Errorf("drawing %s: %w", name, err)
-		}
-		plots = append(plots, p)
-	}
-	return report.Picture(w, format, plots)
+	return report.Pictures(w, format, r.Names, r.plot)
 }
 
 func (r *Result) plot(name string) (*plot.Plot, error) {

@@ -91,10 +91,11 @@ func (c *Controller) gather(jobs cache.Indexer, moment *policy.Moment, runs hist
 		if err != nil || u.GetDeletionTimestamp() != nil {
 			continue // reconciliation tells
 		}
-		o := c.object(v1alpha1.Job, u, state, &filling{runs: runs})
+		o := c.cluster.Object(v1alpha1.Job, u, state)
 		if !moment.Defers(o) {
 			continue
 		}
+		planned(o, u, &filling{runs: runs})
 		if job, ok := moment.Waiting(o, capacity); ok {
 			waiting = append(waiting, job)
 			continue
@@ -109,7 +110,12 @@ func (c *Controller) gather(jobs cache.Indexer, moment *policy.Moment, runs hist
 func (c *Controller) object(kind v1alpha1.TargetKind, u *unstructured.Unstructured, state *ledger.State, f *filling) *policy.Object {
 	o := c.cluster.Object(kind, u, state)
 	if o.Job != nil {
-		o.Job.RunTime, o.Job.CPU, o.Job.Admitted = target.RunTime(u, f.runs), target.CPU(u), f.admitted[target.NameOf(u)]
+		planned(o, u, f)
 	}
 	return o
+}
+
+// planned tells a Job what was planned.
+func planned(o *policy.Object, u *unstructured.Unstructured, f *filling) {
+	o.Job.RunTime, o.Job.CPU, o.Job.Admitted = target.RunTime(u, f.runs), target.CPU(u), f.admitted[target.NameOf(u)]
 }

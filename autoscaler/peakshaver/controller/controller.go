@@ -104,6 +104,7 @@ type Controller struct {
 	policies policies
 	outcomes map[key]outcome
 	filling  *filling
+	surveyed bool      // each target was looked at since the start
 	stale    bool      // statuses are
 	told     time.Time // when statuses were looked at last
 	until    time.Time // when a window opens or closes next

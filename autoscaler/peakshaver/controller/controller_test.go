@@ -200,6 +200,40 @@ func TestThroughAWindow(t *testing.T) {
 	}
 }
 
+// TestStatusesWaitForTargets: how many a policy selects is told when all were looked at, not before.
+func TestStatusesWaitForTargets(t *testing.T) {
+	w := newWorld(t)
+	c, err := New(Config{Client: w.client, Kinds: target.Kinds(), Recorder: w, Clock: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "leaving"} {
+		u := &unstructured.Unstructured{Object: map[string]any{"kind": "Deployment"}}
+		u.SetNamespace("batch")
+		u.SetName(name)
+		if name == "leaving" {
+			u.SetDeletionTimestamp(&metav1.Time{Time: monday})
+		}
+		if err := c.cluster.Targets[v1alpha1.Deployment].Add(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.stale = true
+	for _, step := range []struct {
+		outcomes []string
+		told     bool
+	}{{nil, false}, {[]string{"a"}, false}, {[]string{"a", "b"}, true}, {[]string{"a"}, true}} {
+		c.outcomes = map[key]outcome{}
+		for _, name := range step.outcomes {
+			c.outcomes[key{v1alpha1.Deployment, "batch/" + name}] = outcome{}
+		}
+		if _, tallies := c.tallies(monday); (tallies != nil) != step.told {
+			t.Errorf("with %v looked at: %v", step.outcomes, tallies)
+		}
+		c.stale = true
+	}
+}
+
 func (w *world) conditions(t *testing.T, name string) map[string]string {
 	t.Helper()
 	conditions, _, _ := unstructured.NestedSlice(w.get(t, peakPolicies, name).Object, "status", "conditions")

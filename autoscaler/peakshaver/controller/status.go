@@ -76,11 +76,12 @@ func (c *Controller) writeStatuses(ctx context.Context) {
 	c.mu.Unlock()
 }
 
-// tallies are what became of the targets of each policy, by its name; nil where nothing can have changed since.
+// tallies are what became of the targets of each policy, by its name; nil where nothing can have changed since, or where
+// a target was not looked at since the start: how many a policy selects is not known then.
 func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.stale && !now.Before(c.told) && (c.until.IsZero() || now.Before(c.until)) {
+	if !c.due(now) {
 		return nil, nil
 	}
 	c.stale, c.told = false, now
@@ -97,6 +98,26 @@ func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 		}
 	}
 	return c.policies.all, tallies
+}
+
+// due tells that statuses are to be looked at.
+func (c *Controller) due(now time.Time) bool {
+	c.surveyed = c.surveyed || c.lookedAtAll()
+	edge := !c.until.IsZero() && !now.Before(c.until)
+	return c.surveyed && (c.stale || edge || now.Before(c.told))
+}
+
+// lookedAtAll tells that something is known of each target.
+func (c *Controller) lookedAtAll() bool {
+	for kind, targets := range c.cluster.Targets {
+		for _, item := range targets.List() {
+			u := target.AsObject(item)
+			if _, known := c.outcomes[key{kind, target.NameOf(u)}]; !known && u.GetDeletionTimestamp() == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // count tells how many targets are in each state.

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -20,10 +21,11 @@ import (
 
 const deferred = "deferred"
 
-// steady is a cluster of ten CPUs that uses what it is told to, and for each Job that runs what it requests.
+// steady is a cluster of ten CPUs that uses what it is told to, as do its Jobs.
 type steady struct {
 	mu   sync.Mutex
 	used int64
+	uses meter.Uses // of Jobs
 }
 
 func (s *steady) set(used int64) {
@@ -39,6 +41,12 @@ func (s *steady) Now(_ cache.Store, now time.Time) (meter.Load, error) {
 }
 
 func (*steady) Past(context.Context, time.Time) (history.Series, error) { return history.Series{}, nil }
+
+func (s *steady) Jobs(context.Context, []meter.Job, time.Time) (meter.Uses, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.uses), nil
+}
 
 const underCeiling = `
 apiVersion: evenkeel.dev/v1alpha1

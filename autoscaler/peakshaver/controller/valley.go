@@ -9,6 +9,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/backlog"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
@@ -30,6 +31,9 @@ type Usage interface {
 	Now(nodes cache.Store, now time.Time) (meter.Load, error)
 	// Past is the load of the days before, as far as it is known. It is asked once a minute.
 	Past(ctx context.Context, until time.Time) (history.Series, error)
+	// Jobs is what Jobs use, or have used where they have ended, as far as it was measured; along with an error, what is
+	// known of it all the same. It is asked once a minute.
+	Jobs(ctx context.Context, jobs []meter.Job, now time.Time) (meter.Uses, error)
 }
 
 // filling is what is known of the valley: which Jobs are released, and why. It is replaced as a whole.
@@ -42,17 +46,21 @@ type filling struct {
 
 // fill plans which Jobs start now, and has them looked at.
 func (c *Controller) fill(ctx context.Context) {
-	jobs := c.cluster.Targets[v1alpha1.Job]
-	if jobs == nil {
+	if c.cluster.Targets[v1alpha1.Job] == nil {
 		return
 	}
-	next := &filling{admitted: map[string]valley.Reason{}, runs: target.Runs(jobs)}
 	moment, now := c.moment()
+	jobs := backlog.Of(&c.cluster, moment)
+	next := &filling{admitted: map[string]valley.Reason{}, runs: jobs.Runs}
 	load, err := c.Usage.Now(c.nodes, now)
 	if next.problem = err; err == nil {
 		c.known = load.At
 	}
-	waiting, work := c.gather(jobs, moment, next.runs, load.Capacity)
+	measured, unread := c.Usage.Jobs(ctx, jobs.Asked(), now)
+	if unread != nil {
+		klog.FromContext(ctx).Error(unread, "Could not read what Jobs used; of those like which none is known, the requests count")
+	}
+	waiting, work := jobs.Gather(measured, load.Capacity)
 	question := valley.Question{Now: now, Jobs: waiting, Known: c.known}
 	if err == nil && len(waiting) > 0 {
 		past, err := c.Usage.Past(ctx, now)
@@ -83,39 +91,11 @@ func (c *Controller) filled() *filling {
 	return c.filling
 }
 
-// gather the Jobs of policies with a ceiling: those that wait, and what the others use and used.
-func (c *Controller) gather(jobs cache.Indexer, moment *policy.Moment, runs history.Runs, capacity int64) (waiting []valley.Job, work meter.Work) {
-	for _, item := range jobs.List() {
-		u := target.AsObject(item)
-		state, err := ledger.Read(v1alpha1.Job, u)
-		if err != nil || u.GetDeletionTimestamp() != nil {
-			continue // reconciliation tells
-		}
-		o := c.cluster.Object(v1alpha1.Job, u, state)
-		if !moment.Defers(o) {
-			continue
-		}
-		planned(o, u, &filling{runs: runs})
-		if job, ok := moment.Waiting(o, capacity); ok {
-			waiting = append(waiting, job)
-			continue
-		}
-		o.Job.RunTime = moment.RunTime(o)
-		target.Count(&work, u, state, o.Job)
-	}
-	return waiting, work
-}
-
 // object is what policies want to know of an object, with what was planned.
 func (c *Controller) object(kind v1alpha1.TargetKind, u *unstructured.Unstructured, state *ledger.State, f *filling) *policy.Object {
 	o := c.cluster.Object(kind, u, state)
 	if o.Job != nil {
-		planned(o, u, f)
+		o.Job.RunTime, o.Job.Admitted = target.RunTime(u, f.runs), f.admitted[target.NameOf(u)]
 	}
 	return o
-}
-
-// planned tells a Job what was planned.
-func planned(o *policy.Object, u *unstructured.Unstructured, f *filling) {
-	o.Job.RunTime, o.Job.CPU, o.Job.Admitted = target.RunTime(u, f.runs), target.CPU(u), f.admitted[target.NameOf(u)]
 }

@@ -27,6 +27,7 @@ type gauge struct {
 	mu   sync.Mutex
 	used int64
 	err  error
+	uses meter.Uses // of Jobs
 }
 
 func (g *gauge) set(used int64, err error) {
@@ -42,6 +43,17 @@ func (g *gauge) Now(_ cache.Store, now time.Time) (meter.Load, error) {
 }
 
 func (*gauge) Past(context.Context, time.Time) (history.Series, error) { return history.Series{}, nil }
+
+func (g *gauge) Jobs(_ context.Context, asked []meter.Job, _ time.Time) (meter.Uses, error) {
+	uses := meter.Uses{}
+	for _, job := range asked {
+		name := job.Namespace + "/" + job.Name
+		if use, ok := g.uses[name]; ok {
+			uses[name] = use
+		}
+	}
+	return uses, nil
+}
 
 // waitingJob asks for a CPU and is due so many hours after Monday at 7.
 func waitingJob(name string, due float64) string {
@@ -115,6 +127,29 @@ func TestCeiling(t *testing.T) {
 	})
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("metrics: %v %v", problems, err)
+	}
+}
+
+// TestMeasuredUse: a Job is released as there is room for what one like it used, not for what it requests.
+func TestMeasuredUse(t *testing.T) {
+	like := func(name, others string) string {
+		return strings.Replace(waitingJob(name, 0), `"metadata": {`, `"metadata": {"generateName": "`+others+`-", `, 1)
+	}
+	w := newWorld(t, like("ran", "small"), like("fits", "small"), like("unknown", "other"), underCeiling)
+	w.usage = &gauge{used: 4500, uses: meter.Uses{"batch/ran": {CPU: 300}}} // 500 are free under the ceiling, and a CPU is requested
+	w.set(t, v1alpha1.Job, "ran", monday.Add(-2*time.Hour).Format(time.RFC3339), "status", "startTime")
+	w.set(t, v1alpha1.Job, "ran", monday.Add(-time.Hour).Format(time.RFC3339), "status", "completionTime")
+	w.set(t, v1alpha1.Job, "ran", []any{map[string]any{"type": "Complete", "status": "True"}}, "status", "conditions")
+	w.run(t, nil)
+	w.at(2)
+	for _, name := range []string{"fits", "unknown"} {
+		w.becomes(t, v1alpha1.Job, name, true, "spec", "suspend")
+	}
+	w.at(11)
+	w.becomes(t, v1alpha1.Job, "fits", false, "spec", "suspend")
+	w.minutes(t, 10)
+	if !w.suspended(t, "unknown") {
+		t.Error("one that nothing is known of is released where there is no room for its request")
 	}
 }
 

@@ -39,6 +39,9 @@ func (Nobody) Now(cache.Store, time.Time) (Load, error) {
 // Past is not known.
 func (Nobody) Past(context.Context, time.Time) (history.Series, error) { return history.Series{}, nil }
 
+// Jobs use what is not known.
+func (Nobody) Jobs(context.Context, []Job, time.Time) (Uses, error) { return nil, nil }
+
 // ErrNoNodes says that the cluster has none.
 var ErrNoNodes = errors.New("there are no nodes")
 

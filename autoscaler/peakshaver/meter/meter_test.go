@@ -124,19 +124,27 @@ func TestPast(t *testing.T) {
 }
 
 // TestAhead: a Job that has run for long is in what is measured, and counts once; one that was just released counts too.
+// What is measured of its pods is taken from the load, whatever it was expected to use.
 func TestAhead(t *testing.T) {
 	hour := history.RunTime{Mean: time.Hour, Likely: time.Hour, Surely: time.Hour}
 	load := Load{Used: 5000, Capacity: 10_000, At: noon}
+	running := func(cpu int64, minutes int, measured *Use) Work {
+		return Work{Running: []Running{{CPU: cpu, Measured: measured, Started: noon.Add(-time.Duration(minutes) * time.Minute), RunTime: hour}}}
+	}
 	for name, test := range map[string]struct {
 		work Work
 		want []int64 // now, after 30 minutes, after 90
 	}{
-		"nothing runs":         {Work{}, []int64{5000, 5000, 5000}},
-		"it has run for long":  {Work{Running: []Running{{1000, noon.Add(-40 * time.Minute), hour}}}, []int64{5000, 4000, 4000}},
-		"it has just started":  {Work{Running: []Running{{1000, noon.Add(-2 * time.Minute), hour}}}, []int64{6000, 6000, 5000}},
-		"it is about to start": {Work{Running: []Running{{CPU: 1000, RunTime: hour}}}, []int64{6000, 6000, 5000}},
-		"it may run for ever":  {Work{Running: []Running{{CPU: 1000}}}, []int64{6000, 6000, 6000}},
-		"more than there is":   {Work{Running: []Running{{7000, noon.Add(-time.Hour * 2 / 3), hour}}}, []int64{7000, 0, 0}},
+		"nothing runs":                   {Work{}, []int64{5000, 5000, 5000}},
+		"it has run for long":            {running(1000, 40, nil), []int64{5000, 4000, 4000}},
+		"it has just started":            {running(1000, 2, nil), []int64{6000, 6000, 5000}},
+		"it is about to start":           {Work{Running: []Running{{CPU: 1000, RunTime: hour}}}, []int64{6000, 6000, 5000}},
+		"it may run for ever":            {Work{Running: []Running{{CPU: 1000}}}, []int64{6000, 6000, 6000}},
+		"more than there is":             {running(7000, 40, nil), []int64{7000, 0, 0}},
+		"it uses less than expected":     {running(4000, 40, &Use{500, 500}), []int64{5000, 4500, 4500}},
+		"it uses more than expected":     {running(0, 40, &Use{500, 500}), []int64{5000, 4500, 4500}},
+		"some of its pods are young":     {running(4000, 40, &Use{2000, 500}), []int64{6500, 4500, 4500}},
+		"measured, but it has just come": {running(4000, 2, &Use{100, 100}), []int64{8900, 8900, 4900}},
 	} {
 		got := test.work.Ahead(noon, load, history.Series{}, 2*time.Hour)
 		if diff := cmp.Diff(test.want, []int64{got.CPU[0], got.CPU[6], got.CPU[18]}); diff != "" {

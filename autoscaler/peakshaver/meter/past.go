@@ -17,6 +17,8 @@ const (
 	Step = 5 * time.Minute
 	// patience is how long an answer may take.
 	patience = 30 * time.Second
+	// ReadAgain is how long what was read of earlier days serves, and how long Prometheus is let be that did not answer.
+	ReadAgain = 10 * time.Minute
 	// Days that are read: a forecast looks back a week, and judges itself by another.
 	Days = 15
 	// Query is the CPU that all nodes use, in cores, by node-exporter.
@@ -58,7 +60,10 @@ func Past(ctx context.Context, from Ranger, query string, until time.Time, days 
 // put a sample where it belongs. What is no use of CPU stays unknown.
 func put(s *history.Series, sample model.SamplePair) {
 	i := int(sample.Timestamp.Time().Sub(s.Start)/s.Step) - 1
-	if cores := float64(sample.Value); i >= 0 && i < len(s.CPU) && cores >= 0 && !math.IsInf(cores, 0) {
-		s.CPU[i] = int64(math.Round(cores * 1000))
+	if i >= 0 && i < len(s.CPU) && measurable(sample.Value) {
+		s.CPU[i] = int64(math.Round(float64(sample.Value) * 1000))
 	}
 }
+
+// measurable tells that a value can be a use of CPU.
+func measurable(cores model.SampleValue) bool { return cores >= 0 && !math.IsInf(float64(cores), 0) }

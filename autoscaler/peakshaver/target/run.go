@@ -1,7 +1,6 @@
 package target
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,9 +15,6 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
-	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
-	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
-	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 )
 
 // Family is what Jobs that are alike have in common: their owner, else the name that theirs were generated from, else what
@@ -48,16 +44,6 @@ func Run(u *unstructured.Unstructured) (run history.Run, ok bool) {
 	return history.Run{Name: NameOf(u), Family: Family(u), Ended: end, Took: end.Sub(start)}, true
 }
 
-// Count a Job that does not wait in what runs, or has run.
-func Count(work *meter.Work, u *unstructured.Unstructured, state *ledger.State, job *policy.Job) {
-	switch run, ok := Run(u); {
-	case ok:
-		work.Ended = append(work.Ended, history.Use{CPU: job.CPU, From: run.Ended.Add(-run.Took), To: run.Ended})
-	case !job.Finished && !state.Current.Suspend:
-		work.Running = append(work.Running, meter.Running{CPU: job.CPU, Started: job.Started, RunTime: job.RunTime})
-	}
-}
-
 // Runs are how long Jobs will run, by those that have.
 func Runs(jobs cache.Store) history.Runs {
 	var runs []history.Run
@@ -82,9 +68,9 @@ func RunTime(u *unstructured.Unstructured, runs history.Runs) history.RunTime {
 	return history.RunTime{Mean: took, Likely: took, Surely: took}
 }
 
-// CPU that a Job's pods request together, in millicores: of each the sum of its containers, or its largest first step. 0
-// where nothing is requested.
-func CPU(u *unstructured.Unstructured) int64 {
+// Request is the CPU that a Job's pods request together, in millicores: of each the sum of its containers, or its largest
+// first step. 0 where nothing is requested.
+func Request(u *unstructured.Unstructured) int64 {
 	var job batchv1.JobSpec
 	spec, _, _ := unstructured.NestedMap(u.Object, "spec")
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(spec, &job); err != nil {
@@ -97,14 +83,19 @@ func CPU(u *unstructured.Unstructured) int64 {
 	for i := range job.Template.Spec.InitContainers {
 		first = max(first, requested(&job.Template.Spec.InitContainers[i]))
 	}
-	pods := int32(1)
-	if job.Parallelism != nil {
-		pods = *job.Parallelism
-	}
-	if job.Completions != nil {
-		pods = min(pods, *job.Completions)
-	}
-	return max(sum, first) * int64(cmp.Or(pods, 1))
+	return max(sum, first) * Pods(u)
 }
 
 func requested(c *v1.Container) int64 { return c.Resources.Requests.Cpu().MilliValue() }
+
+// Pods that a Job has at once.
+func Pods(u *unstructured.Unstructured) int64 {
+	n, found, _ := unstructured.NestedInt64(u.Object, "spec", "parallelism")
+	if !found {
+		n = 1
+	}
+	if completions, found, _ := unstructured.NestedInt64(u.Object, "spec", "completions"); found {
+		n = min(n, completions)
+	}
+	return max(1, n)
+}

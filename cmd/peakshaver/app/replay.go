@@ -174,9 +174,9 @@ func (f *forecast) work(options *shaving.Options) (uses []history.Use) {
 		o := f.cluster.Object(v1alpha1.Job, u, state)
 		if created := o.Job.Created; moment.Defers(o) && !created.Before(options.From) {
 			options.Work = append(options.Work, shaving.Work{
-				Name: run.Name, Family: run.Family, Created: created, Deadline: moment.Deadline(o), CPU: target.CPU(u), Took: run.Took, Object: o,
+				Name: run.Name, Family: run.Family, Created: created, Deadline: moment.Deadline(o), CPU: target.Request(u), Took: run.Took, Object: o,
 			})
-			uses = append(uses, history.Use{CPU: target.CPU(u), From: run.Ended.Add(-run.Took), To: run.Ended})
+			uses = append(uses, history.Use{CPU: target.Request(u), From: run.Ended.Add(-run.Took), To: run.Ended})
 		}
 	}
 	return uses

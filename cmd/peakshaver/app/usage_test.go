@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
@@ -27,7 +28,7 @@ func TestReadUsage(t *testing.T) {
 		t.Errorf("without a file: %+v, %v", cfg, err)
 	}
 	cfg, err = readUsage(usageFile(t, "usage: {prometheus: {address: http://127.0.0.1:1}}\npastQuery: load\n"))
-	if err != nil || cfg.Usage.Prometheus == nil || cfg.PastQuery != "load" {
+	if err != nil || cfg.Usage.Prometheus == nil || cfg.PastQuery != "load" || cfg.PodQuery != meter.PodQuery("namespace", "pod") {
 		t.Fatalf("with one: %+v, %v", cfg, err)
 	}
 	for name, test := range map[string]struct {
@@ -39,7 +40,7 @@ func TestReadUsage(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := cfg.open(&rest.Config{Host: "http://127.0.0.1:1"}, prometheus.NewRegistry())
-		if err != nil || (s.past != nil) != test.past {
+		if err != nil || (s.past != nil) != test.past || (s.ran != nil) != test.past {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
 	}
@@ -49,6 +50,7 @@ func TestReadUsageRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"a misspelt field": {"usage: {prometheus: {adress: http://x}}", "adress"},
 		"no address":       {"usage: {prometheus: {}}", "usage.prometheus.address"},
+		"all pods":         {"usage: {prometheus: {address: http://x}}\npodQuery: pods", "podQuery"},
 		"a load-watcher":   {"usage: {loadWatcher: {address: http://x}}", "usage.loadWatcher"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +76,33 @@ func TestReadmeUsage(t *testing.T) {
 		t.Fatal("the README has no example")
 	}
 	cfg, err := readUsage(usageFile(t, example))
-	if err != nil || cfg.Usage.Prometheus == nil || cfg.PastQuery != meter.Query {
+	if err != nil || cfg.Usage.Prometheus == nil || cfg.PastQuery != meter.Query || strings.TrimSpace(cfg.PodQuery) != meter.PodQuery("namespace", "pod") {
 		t.Errorf("got %+v, %v", cfg, err)
+	}
+}
+
+// TestJobs: those that ended are asked of Prometheus, those that run of the collector.
+func TestJobs(t *testing.T) {
+	now := time.Now()
+	ended := meter.Job{Namespace: "n", Name: "ended", Pods: 1, Started: now.Add(-time.Hour), Ended: now.Add(-10 * time.Minute)}
+	runs := meter.Job{Namespace: "n", Name: "runs", Pods: 1, Started: now.Add(-time.Hour)}
+	for name, test := range map[string]struct {
+		file  string
+		fails bool
+	}{"prometheus": {"usage: {prometheus: {address: http://127.0.0.1:1}}", true}, "metricsAPI": {"usage: {metricsAPI: {}}", false}} {
+		cfg, err := readUsage(usageFile(t, test.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := cfg.open(&rest.Config{Host: "http://127.0.0.1:1"}, prometheus.NewRegistry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uses, err := s.Jobs(t.Context(), []meter.Job{runs}, now); err != nil || len(uses) > 0 {
+			t.Errorf("%s: before anything is known: %v, %v", name, uses, err)
+		}
+		if uses, err := s.Jobs(t.Context(), []meter.Job{ended, runs}, now); (err != nil) != test.fails || len(uses) > 0 {
+			t.Errorf("%s: with nobody there: %v, %v", name, uses, err)
+		}
 	}
 }

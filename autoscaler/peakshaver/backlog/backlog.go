@@ -1,8 +1,12 @@
-// Package backlog gathers the Jobs that policies with a ceiling select: those that wait, and what the others use and used.
+// Package backlog gathers the Jobs that policies with a ceiling select: those that wait, what the others use and used, and
+// those that CronJobs will create.
 package backlog
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
@@ -18,8 +22,14 @@ type Backlog struct {
 	// Runs are how long all Jobs will run, by those that have.
 	Runs history.Runs
 
-	moment *policy.Moment
-	jobs   []job
+	now      time.Time
+	moment   *policy.Moment
+	moments  map[int64]*policy.Moment // others, by seconds since 1970
+	capacity int64
+	uses     *uses
+	all      cache.Store
+	jobs     []job
+	crons    []*cron // in order of their names
 }
 
 // job is one that policies with a ceiling select.
@@ -31,9 +41,11 @@ type job struct {
 }
 
 // Of a cluster that has Jobs.
-func Of(cluster *target.Cluster, moment *policy.Moment) *Backlog {
+func Of(cluster *target.Cluster, moment *policy.Moment, now time.Time) *Backlog {
 	jobs := cluster.Targets[v1alpha1.Job]
-	b := &Backlog{Runs: target.Runs(jobs), moment: moment}
+	b := &Backlog{
+		Runs: target.Runs(jobs), now: now, moment: moment, moments: map[int64]*policy.Moment{}, all: jobs, crons: cronsOf(cluster, moment),
+	}
 	for _, item := range jobs.List() {
 		u := target.AsObject(item)
 		state, err := ledger.Read(v1alpha1.Job, u)
@@ -58,18 +70,46 @@ func (b *Backlog) Asked() []meter.Job {
 	return all
 }
 
-// Gather those that wait, and what the others use and used, by what was measured. Capacity is all CPU, in millicores.
-func (b *Backlog) Gather(measured meter.Uses, capacity int64) (waiting []valley.Job, work meter.Work) {
-	uses := usesOf(b.jobs, measured)
+// Waiting are the Jobs that wait, by what was measured. Capacity is all CPU, in millicores.
+func (b *Backlog) Waiting(measured meter.Uses, capacity int64) (waiting []valley.Job) {
+	b.uses, b.capacity = usesOf(b.jobs, measured), capacity
+	for _, c := range b.crons {
+		b.know(&c.job)
+	}
+	var others []job
+	for _, j := range b.jobs {
+		b.know(&j)
+		job, ok := b.moment.Waiting(j.Object, capacity)
+		if !ok {
+			others = append(others, j)
+			continue
+		}
+		waiting = append(waiting, job)
+		if c, _ := b.ofCron(&j); c != nil && job.Earliest.After(c.busy) {
+			c.busy = job.Earliest
+		}
+	}
+	b.jobs = others
+	return waiting
+}
+
+// know how long a Job will run, and what it will use.
+func (b *Backlog) know(j *job) {
+	j.Job.RunTime, j.Job.CPU = target.RunTime(j.u, b.Runs), b.uses.cpu(j.u)
+}
+
+// Ahead is what Jobs that do not wait use, used and will use, beside what the load of earlier days has of it, and the Jobs
+// that will wait: runs of CronJobs before a horizon. It is asked after Waiting.
+func (b *Backlog) Ahead(past history.Series, horizon time.Duration) (expected []valley.Job, work meter.Work) {
 	for i := range b.jobs {
 		j := &b.jobs[i]
-		j.Job.RunTime, j.Job.CPU = target.RunTime(j.u, b.Runs), uses.cpu(j.u)
-		if job, ok := b.moment.Waiting(j.Object, capacity); ok {
-			waiting = append(waiting, job)
+		c, t := b.ofCron(j)
+		if _, ended := target.Run(j.u); c != nil && (ended && b.daily(c, t) || !ended && b.usual(c, t, &past)) {
 			continue
 		}
 		j.Job.RunTime = b.moment.RunTime(j.Object)
-		uses.count(&work, j)
+		b.uses.count(&work, j)
 	}
-	return waiting, work
+	expected, work.Coming = b.coming(&past, b.now.Add(horizon))
+	return expected, work
 }

@@ -19,8 +19,7 @@ import (
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// jobOf a text, in the namespace shop.
-func jobOf(t *testing.T, text string, known policy.Job) job {
+func objectOf(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	u := &unstructured.Unstructured{}
 	raw, err := yaml.YAMLToJSON([]byte(text))
@@ -30,6 +29,13 @@ func jobOf(t *testing.T, text string, known policy.Job) job {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return u
+}
+
+// jobOf a text, in the namespace shop.
+func jobOf(t *testing.T, text string, known policy.Job) job {
+	t.Helper()
+	u := objectOf(t, text)
 	u.SetNamespace("shop")
 	state := &ledger.State{}
 	state.Current.Suspend, _, _ = unstructured.NestedBool(u.Object, "spec", "suspend")

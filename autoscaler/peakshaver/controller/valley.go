@@ -50,7 +50,7 @@ func (c *Controller) fill(ctx context.Context) {
 		return
 	}
 	moment, now := c.moment()
-	jobs := backlog.Of(&c.cluster, moment)
+	jobs := backlog.Of(&c.cluster, moment, now)
 	next := &filling{admitted: map[string]valley.Reason{}, runs: jobs.Runs}
 	load, err := c.Usage.Now(c.nodes, now)
 	if next.problem = err; err == nil {
@@ -60,13 +60,15 @@ func (c *Controller) fill(ctx context.Context) {
 	if unread != nil {
 		klog.FromContext(ctx).Error(unread, "Could not read what Jobs used; of those like which none is known, the requests count")
 	}
-	waiting, work := jobs.Gather(measured, load.Capacity)
+	waiting := jobs.Waiting(measured, load.Capacity)
 	question := valley.Question{Now: now, Jobs: waiting, Known: c.known}
 	if err == nil && len(waiting) > 0 {
 		past, err := c.Usage.Past(ctx, now)
 		if err != nil {
 			klog.FromContext(ctx).Error(err, "Could not read the load of earlier days")
 		}
+		expected, work := jobs.Ahead(past, horizon)
+		question.Jobs = append(question.Jobs, expected...)
 		question.Load = work.Ahead(now, load, past, horizon)
 	}
 	answer := valley.Fill(&question)
@@ -78,7 +80,8 @@ func (c *Controller) fill(ctx context.Context) {
 	c.stale = c.stale || (c.filling.problem == nil) != (err == nil)
 	c.filling = next
 	c.mu.Unlock()
-	klog.FromContext(ctx).V(4).Info("Planned", "waiting", len(waiting), "released", len(answer.Release), "level", answer.Level, "used", load.Used)
+	klog.FromContext(ctx).V(4).Info("Planned", "waiting", len(waiting), "expected", len(question.Jobs)-len(waiting),
+		"released", len(answer.Release), "level", answer.Level, "used", load.Used)
 	for name := range next.admitted {
 		c.queue.Add(key{v1alpha1.Job, name})
 	}

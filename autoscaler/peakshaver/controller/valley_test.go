@@ -153,6 +153,24 @@ func TestMeasuredUse(t *testing.T) {
 	}
 }
 
+// TestRoomForCronJobs: a Job for whose run there is room but for a CronJob's next one waits for that.
+func TestRoomForCronJobs(t *testing.T) {
+	report := strings.NewReplacer(`"kind": "Job"`, `"kind": "CronJob"`, `"spec": {"suspend": false, "template"`,
+		`"spec": {"schedule": "45 18 * * *", "timeZone": "Europe/Berlin", "jobTemplate": {"spec": {"template"`, `]}}}}`, `]}}}}}}`)
+	w := newWorld(t, waitingJob("any", 0), report.Replace(waitingJob("report", 0)), underCeiling)
+	w.usage = &gauge{used: 4000}
+	w.run(t, nil)
+	w.at(2)
+	w.becomes(t, v1alpha1.Job, "any", true, "spec", "suspend")
+	w.at(11.1)
+	w.minutes(t, 30)
+	if !w.suspended(t, "any") {
+		t.Error("it is released, and half an hour later there is no room for it")
+	}
+	w.at(11.8)
+	w.becomes(t, v1alpha1.Job, "any", false, "spec", "suspend")
+}
+
 // TestDeadlineBeatsCeiling: a Job that cannot wait for the end of the window is released inside it, and a process that
 // begins anew does not stop it again.
 func TestDeadlineBeatsCeiling(t *testing.T) {

@@ -144,6 +144,7 @@ func TestAhead(t *testing.T) {
 		"it uses less than expected":     {running(4000, 40, &Use{500, 500}), []int64{5000, 4500, 4500}},
 		"it uses more than expected":     {running(0, 40, &Use{500, 500}), []int64{5000, 4500, 4500}},
 		"some of its pods are young":     {running(4000, 40, &Use{2000, 500}), []int64{6500, 4500, 4500}},
+		"others will come":               {Work{Coming: []history.Use{{CPU: 700, From: noon.Add(30 * time.Minute), To: noon.Add(time.Hour)}}}, []int64{5000, 5700, 5000}},
 		"measured, but it has just come": {running(4000, 2, &Use{100, 100}), []int64{8900, 8900, 4900}},
 	} {
 		got := test.work.Ahead(noon, load, history.Series{}, 2*time.Hour)

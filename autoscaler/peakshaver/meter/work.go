@@ -15,6 +15,8 @@ const averaged = 5 * time.Minute
 type Work struct {
 	Running []Running
 	Ended   []history.Use
+	// Coming is what those use that will come and not wait.
+	Coming []history.Use
 }
 
 // Running is a Job that was released.
@@ -46,6 +48,9 @@ func (w *Work) Ahead(now time.Time, load Load, past history.Series, horizon time
 			started = now
 		}
 		ahead.Add(job.cpu(load), now, job.RunTime.End(started, now))
+	}
+	for _, use := range w.Coming {
+		ahead.Add(use.CPU, use.From, use.To)
 	}
 	return ahead
 }

@@ -67,6 +67,9 @@ func At(now time.Time, policies []*Policy) *Moment {
 	return m
 }
 
+// At is the same policies at another moment.
+func (m *Moment) At(now time.Time) *Moment { return At(now, m.policies) }
+
 // Decide says what an object is to be. Policies are applied from the lowest priority up, each to what those before left;
 // those of the same priority together, so that their order does not matter.
 func (m *Moment) Decide(o *Object) Decision {

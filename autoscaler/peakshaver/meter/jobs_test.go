@@ -236,6 +236,16 @@ func TestRanLatestFirst(t *testing.T) {
 	if len(c.asked) != 3 {
 		t.Errorf("asked %d times", len(c.asked))
 	}
+	if got, err := ranBy(c).All(t.Context(), jobs, noon); err != nil || len(got) != 500 || len(c.asked) != 6 {
+		t.Errorf("all: %d are known after asking %d times; %v", len(got), len(c.asked)-3, err)
+	}
+	if got, err := ranBy(c).All(t.Context(), nil, noon); err != nil || len(got) != 0 {
+		t.Errorf("all of none: %v, %v", got, err)
+	}
+	c.err = errors.New("down")
+	if _, err := ranBy(c).All(t.Context(), jobs, noon); err == nil || len(c.asked) != 7 {
+		t.Errorf("nobody there: asked %d times; %v", len(c.asked)-6, err)
+	}
 }
 
 func TestRanRefuses(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package meter tells what a cluster uses of CPU: now, by what evenkeel knows of its nodes, and on earlier days, by a range
-// query of Prometheus.
+// Package meter tells what a cluster and its Jobs use of CPU: now, by what evenkeel knows of nodes and pods, and on earlier
+// days, by range queries of Prometheus.
 package meter
 
 import (

@@ -78,6 +78,15 @@ func (r *Ran) Uses(ctx context.Context, jobs []Job, now time.Time) (Uses, error)
 	return uses, err
 }
 
+// All is Uses of all Jobs at once, however many queries it takes.
+func (r *Ran) All(ctx context.Context, jobs []Job, now time.Time) (uses Uses, err error) {
+	for before := -1; before < len(r.known) && err == nil; {
+		before = len(r.known)
+		uses, err = r.Uses(ctx, jobs, now)
+	}
+	return uses, err
+}
+
 // learn what Jobs used that are not known.
 func (r *Ran) learn(ctx context.Context, unknown []*Job, names names, now time.Time) error {
 	if len(unknown) == 0 || now.Before(r.after) {

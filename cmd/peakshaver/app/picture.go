@@ -114,7 +114,7 @@ func (w *week) section() report.Section {
 	}
 	return report.Section{
 		Title: "Last week again", Blocks: []report.Block{lines},
-		Text: "The load was measured. What finished Jobs requested while they ran is taken out of it and played again, with forecasts " +
-			"from what was known at each moment.",
+		Text: "The load was measured. What finished Jobs used while they ran (what they requested, where that is not known) is taken out " +
+			"of it and played again, with forecasts from what was known at each moment.",
 	}
 }

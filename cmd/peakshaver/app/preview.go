@@ -42,6 +42,7 @@ type forecast struct {
 	capacity                 int64 // cores
 
 	clock clock.PassiveClock
+	ran   *meter.Ran // nil: nobody knows what Jobs used
 
 	cluster    *target.Cluster
 	policies   []*unstructured.Unstructured
@@ -120,7 +121,7 @@ func (f *forecast) lastWeek(ctx context.Context, out io.Writer, until time.Time,
 	if err != nil || !ok {
 		return nil, err
 	}
-	played, err := f.replay(past, policies)
+	played, err := f.replay(ctx, past, policies)
 	if err != nil {
 		return nil, err
 	}

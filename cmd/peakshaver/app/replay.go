@@ -38,6 +38,7 @@ func (f *forecast) past(ctx context.Context, until time.Time) (s history.Series,
 		if err != nil {
 			return s, false, err
 		}
+		f.ran = &meter.Ran{From: from, Query: meter.PodQuery("namespace", "pod"), Namespace: "namespace", Pod: "pod"}
 		s, err = meter.Past(ctx, from, f.query, until, meter.Days)
 		return s, true, err
 	case f.usage != "":
@@ -137,7 +138,7 @@ func readRow(row []string) (at time.Time, cores float64, err error) {
 }
 
 // replay plays the last week of a load.
-func (f *forecast) replay(past history.Series, policies []*policy.Policy) (*week, error) {
+func (f *forecast) replay(ctx context.Context, past history.Series, policies []*policy.Policy) (*week, error) {
 	const days = 7
 	to := past.Start.Add(time.Duration(len(past.CPU)) * past.Step)
 	from := to.Add(-days * hoursADay * time.Hour)
@@ -149,7 +150,10 @@ func (f *forecast) replay(past history.Series, policies []*policy.Policy) (*week
 		capacity = slices.Max(past.CPU) // the ceilings are shares of the highest load
 	}
 	options := shaving.Options{From: from, To: to, Policies: policies, Capacity: capacity}
-	uses := f.work(&options)
+	uses, err := f.work(ctx, &options)
+	if err != nil {
+		return nil, err
+	}
 	options.Base = past.Without(uses)
 	w := &week{with: shaving.Play(&options), jobs: len(options.Work)}
 	options.Policies = nil
@@ -158,7 +162,8 @@ func (f *forecast) replay(past history.Series, policies []*policy.Policy) (*week
 }
 
 // work is what finished Jobs were that policies with a ceiling would have put off, and what they used.
-func (f *forecast) work(options *shaving.Options) (uses []history.Use) {
+func (f *forecast) work(ctx context.Context, options *shaving.Options) ([]history.Use, error) {
+	var jobs []meter.Job
 	moment := policy.At(options.To, options.Policies)
 	for _, item := range f.cluster.Targets[v1alpha1.Job].List() {
 		u := target.AsObject(item)
@@ -176,8 +181,26 @@ func (f *forecast) work(options *shaving.Options) (uses []history.Use) {
 			options.Work = append(options.Work, shaving.Work{
 				Name: run.Name, Family: run.Family, Created: created, Deadline: moment.Deadline(o), CPU: target.Request(u), Took: run.Took, Object: o,
 			})
-			uses = append(uses, history.Use{CPU: target.Request(u), From: run.Ended.Add(-run.Took), To: run.Ended})
+			jobs = append(jobs, meter.Job{Namespace: o.Namespace, Name: o.Name, Pods: target.Pods(u), Started: run.Ended.Add(-run.Took), Ended: run.Ended})
 		}
 	}
-	return uses
+	return f.used(ctx, options, jobs)
+}
+
+// used is what the work used, by what was measured where it was; the Jobs are in its order.
+func (f *forecast) used(ctx context.Context, options *shaving.Options, jobs []meter.Job) (uses []history.Use, err error) {
+	var measured meter.Uses
+	if f.ran != nil {
+		if measured, err = f.ran.All(ctx, jobs, options.To); err != nil {
+			return nil, err
+		}
+	}
+	for i := range options.Work {
+		w := &options.Work[i]
+		if use, ok := measured[w.Name]; ok {
+			w.CPU = use.CPU
+		}
+		uses = append(uses, history.Use{CPU: w.CPU, From: jobs[i].Started, To: jobs[i].Ended})
+	}
+	return uses, nil
 }

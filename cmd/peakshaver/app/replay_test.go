@@ -2,8 +2,11 @@ package app
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +100,58 @@ func TestReplay(t *testing.T) {
 	got, err = runPreview(t, putOff, "-f", "-", "--days", "1", "--from", sunday.Format(time.RFC3339), "--usage-csv", usageOf(t))
 	if err != nil || !strings.Contains(got, "70.0 (+0.0 %)") || !strings.Contains(got, "No Job") {
 		t.Errorf("without Jobs: %v, %s", err, got)
+	}
+}
+
+// prometheusOf a cluster whose nodes use as many cores as of says, and in which one pod of each Job of jobsOf used 5 of them.
+func prometheusOf(t *testing.T, of func(at time.Time) int) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		number := func(name string) float64 {
+			value, err := strconv.ParseFloat(r.FormValue(name), 64)
+			if err != nil {
+				t.Error(err)
+			}
+			return value
+		}
+		series := map[string]func(at time.Time) int{"{}": of}
+		if strings.Contains(r.FormValue("query"), "container_cpu") {
+			series = map[string]func(at time.Time) int{}
+			for day := 1; day <= 14; day++ {
+				series[fmt.Sprintf(`{"namespace":"batch","pod":"report-%d-x2vz9"}`, day)] = func(time.Time) int { return 5 }
+			}
+		}
+		var all []string
+		for metric, of := range series {
+			var values []string
+			for at := number("start"); at <= number("end"); at += number("step") {
+				values = append(values, fmt.Sprintf(`[%f,"%d"]`, at, of(time.Unix(int64(at), 0).UTC())))
+			}
+			all = append(all, fmt.Sprintf(`{"metric":%s,"values":[%s]}`, metric, strings.Join(values, ",")))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s]}}`, strings.Join(all, ","))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestReplayMeasured: what Jobs used is taken out of the load and played again, not the 60 cores that they request.
+func TestReplayMeasured(t *testing.T) {
+	url := prometheusOf(t, func(at time.Time) int {
+		switch hour := at.Add(-time.Second).Hour(); {
+		case hour == 10:
+			return 55
+		case hour >= 8 && hour < 18:
+			return 50
+		}
+		return 10
+	})
+	jobs := strings.ReplaceAll(jobsOf(), "cpu: 10", "cpu: 30")
+	got, err := runPreview(t, putOff+jobs, "-f", "-", "--days", "1", "--from", sunday.Format(time.RFC3339), "--prometheus", url)
+	const want = "more than 55.0 cores were used; with these policies it would have been 50.0 (-9.1 %). 7 Jobs are replayed"
+	if err != nil || !strings.Contains(got, want) {
+		t.Errorf("%v, %s", err, got)
 	}
 }
 

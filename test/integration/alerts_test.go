@@ -10,14 +10,21 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestAdapterAlerts has promtool play the alerts of the metrics adapter: each fires on what it is for, and not before.
-func TestAdapterAlerts(t *testing.T) {
+// TestAlerts has promtool play the alerts of each file of rules: each fires on what it is for, and not before.
+func TestAlerts(t *testing.T) {
+	for _, unit := range []string{"metrics-adapter", "peakshaver"} {
+		t.Run(unit, func(t *testing.T) { playAlerts(t, unit) })
+	}
+}
+
+func playAlerts(t *testing.T, unit string) {
+	t.Helper()
 	prometheusBinary(t) // Debian's package has both
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Fatalf("beside prometheus there is no promtool: %v", err)
 	}
-	object := readObjects(t, filepath.Join(manifests, "rules/metrics-adapter.yaml"))[0]
+	object := readObjects(t, filepath.Join(manifests, "rules", unit+".yaml"))[0]
 	spec, _, err := unstructured.NestedMap(object.Object, "spec")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +33,7 @@ func TestAdapterAlerts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	played, err := os.ReadFile("testdata/metrics-adapter-alerts.yaml")
+	played, err := os.ReadFile(filepath.Join("testdata", unit+"-alerts.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

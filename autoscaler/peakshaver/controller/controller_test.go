@@ -36,6 +36,7 @@ type world struct {
 	mu     sync.Mutex
 	events []string
 	usage  Usage
+	lacks  []v1alpha1.TargetKind
 }
 
 // monday at 7 in Berlin, an hour before the window opens.
@@ -89,8 +90,8 @@ func (w *world) told(parts ...string) bool {
 func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()) {
 	t.Helper()
 	c, err := New(Config{
-		Client: w.client, Kinds: target.Kinds(), Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer,
-		Usage: w.usage,
+		Client: w.client, Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer, Usage: w.usage,
+		Kinds: slices.DeleteFunc(target.Kinds(), func(kind v1alpha1.TargetKind) bool { return slices.Contains(w.lacks, kind) }),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -396,6 +397,25 @@ func TestAutoscaledIsLeftToItsAutoscaler(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+}
+
+// TestNoSuchKind: a policy that names a kind which the cluster lacks says so, and is carried out of the others.
+func TestNoSuchKind(t *testing.T) {
+	spec := strings.Replace(halved, `["Deployment"]`, `["ScaledObject", "Deployment"]`, 1)
+	w := newWorld(t, deployment("a", 10), policyOf("half", spec))
+	w.lacks = []v1alpha1.TargetKind{v1alpha1.ScaledObject}
+	w.at(2)
+	w.run(t, nil)
+	w.becomes(t, v1alpha1.Deployment, "a", int64(5), "spec", "replicas")
+	eventually(t, "the condition", func() bool {
+		w.clock.Step(time.Second)
+		return w.conditions(t, "half")["Ready"] == "False NoSuchKind"
+	})
+	if !w.told("PeakPolicy half", "NoSuchKind", "spec.selection.kinds[0]", "ScaledObject (keda.sh/v1alpha1)") {
+		t.Errorf("no event tells of it: %v", w.events)
+	}
+	w.at(12)
+	w.becomes(t, v1alpha1.Deployment, "a", int64(10), "spec", "replicas")
 }
 
 // TestKilled stops controllers at random writes, some of which were carried out and some not, at random times of the week.

@@ -19,6 +19,7 @@ import (
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/status"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
@@ -38,6 +39,7 @@ type loaded struct {
 	object  *unstructured.Unstructured
 	insist  bool
 	problem string // "" where it can be carried out
+	missing string // kinds that the cluster lacks; the others are carried out
 }
 
 // loadPolicies reads all policies and their calendars, and has every target looked at.
@@ -61,10 +63,17 @@ func (c *Controller) loadPolicies(ctx context.Context) {
 }
 
 func (c *Controller) announce(p *loaded, before []*loaded) {
-	known := slices.ContainsFunc(before, func(old *loaded) bool { return old.Name() == p.Name() && old.problem == p.problem })
-	if p.problem != "" && !known {
-		c.Recorder.Eventf(p.object, v1.EventTypeWarning, string(policy.BrokenPolicy), "%s", p.problem)
-		c.metrics.Problems.WithLabelValues(string(policy.BrokenPolicy)).Inc()
+	known := slices.ContainsFunc(before, func(old *loaded) bool {
+		return old.Name() == p.Name() && old.problem == p.problem && old.missing == p.missing
+	})
+	if known {
+		return
+	}
+	for reason, problem := range map[string]string{string(policy.BrokenPolicy): p.problem, status.NoSuchKind: p.missing} {
+		if problem != "" {
+			c.Recorder.Eventf(p.object, v1.EventTypeWarning, reason, "%s", problem)
+			c.metrics.Problems.WithLabelValues(reason).Inc()
+		}
 	}
 }
 
@@ -78,16 +87,25 @@ func (c *Controller) load(ctx context.Context, u *unstructured.Unstructured) *lo
 	if err != nil {
 		errs = append(errs, field.InternalError(field.NewPath("spec"), err))
 	}
-	for i, kind := range typed.Spec.Selection.Kinds {
-		if !slices.Contains(c.Kinds, kind) {
-			errs = append(errs, field.Invalid(field.NewPath("spec", "selection", "kinds").Index(i), kind, "the cluster does not have this kind"))
-		}
-	}
-	p := &loaded{Policy: compiled, object: u, insist: typed.Spec.OnConflict == v1alpha1.Insist}
+	p := &loaded{Policy: compiled, object: u, insist: typed.Spec.OnConflict == v1alpha1.Insist, missing: c.missing(typed.Spec.Selection.Kinds)}
 	if err := errs.ToAggregate(); err != nil {
 		p.problem = err.Error()
 	}
 	return p
+}
+
+// missing tells which of the kinds the cluster lacks; "" where it has them all.
+func (c *Controller) missing(kinds []v1alpha1.TargetKind) string {
+	var all []string
+	for i, kind := range kinds {
+		if !slices.Contains(c.Kinds, kind) {
+			all = append(all, fmt.Sprintf("spec.selection.kinds[%d]: the cluster has no %s (%s)", i, kind, target.ResourceOf(kind).GroupVersion()))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.Join(all, "; ") + "; what else is selected is carried out. Install it, or take it out of the policy"
 }
 
 // calendar reads a ConfigMap. It is not watched: a controller that may read one ConfigMap by name need not see them all.

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,28 +17,31 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/ledger"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/status"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/telemetry"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
 // insistences is how often what somebody else changed is set again where policies insist; then it is left.
 const insistences = 3
 
-// Reasons of events about objects, beside those of package policy.
+// Reasons of events about objects, beside those of packages policy and status.
 const (
 	reasonChanged    = "PeakBegun"
 	reasonRestored   = "PeakEnded"
-	reasonOverruled  = "Overruled"
 	reasonLost       = "RecordLost"
 	reasonUnreadable = "Unreadable"
-	reasonRefused    = "WriteRefused"
 )
 
 // outcome is what became of a target, as policies tell it.
 type outcome struct {
 	selected                           []string // policies, by name
 	changed, waiting, refused, foreign bool
+	overdue                            bool // a Job that is not done at its deadline
 	conflicts                          []policy.Conflict
 	message                            string // of an outcome that is refused or foreign
 }
@@ -62,6 +66,11 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 	if !decision.Until.IsZero() {
 		// A moment is kept for up to a second.
 		again = min(again, max(0, decision.Until.Sub(now))+momentKept)
+	}
+	if due := moment.Deadline(o); !due.IsZero() && !o.Job.Finished && !o.Original.Suspend {
+		if result.overdue = !now.Before(due); !result.overdue {
+			again = min(again, due.Sub(now)+momentKept)
+		}
 	}
 	reason, err := c.carryOut(ctx, k, u, state, decision, &result)
 	c.settle(k, u, result, reason)
@@ -88,7 +97,7 @@ func (c *Controller) carryOut(
 	case state.Foreign && d.Want != state.Original && !c.insists(d.By, state.Overruled):
 		result.foreign, result.message = true, fmt.Sprintf("is left as somebody else made it: %s, where %s wants %s",
 			target.Describe(k.kind, state.Current), strings.Join(d.By, ", "), target.Describe(k.kind, d.Want))
-		return reasonOverruled, nil
+		return status.Overruled, nil
 	}
 	result.waiting = waits(d)
 	return "", c.write(ctx, k, u, state, d, result)
@@ -121,8 +130,19 @@ func (c *Controller) write(ctx context.Context, k key, u *unstructured.Unstructu
 		return fmt.Errorf("writing %s %s: %w", k.kind, k.name, err)
 	}
 	result.changed = !change.Restore
+	if change.Restore && k.kind == v1alpha1.Job && (state.Held || d.Reason == policy.Deadline) {
+		c.metrics.Releases.WithLabelValues(string(c.releasedFor(k, d))).Inc()
+	}
 	c.tell(ctx, k, u, state, d, change)
 	return nil
+}
+
+// releasedFor is why a Job runs.
+func (c *Controller) releasedFor(k key, d policy.Decision) valley.Reason {
+	if d.Reason == policy.Deadline {
+		return valley.Deadline
+	}
+	return cmp.Or(c.filled().admitted[k.name], telemetry.NoWindow)
 }
 
 func (c *Controller) tell(ctx context.Context, k key, u *unstructured.Unstructured, state *ledger.State, d policy.Decision, change *ledger.Change) {
@@ -151,7 +171,7 @@ func (c *Controller) tell(ctx context.Context, k key, u *unstructured.Unstructur
 // settle remembers what became of a target, and tells of a problem when it comes up.
 func (c *Controller) settle(k key, u *unstructured.Unstructured, result outcome, problem string) {
 	if result.message != "" && problem == "" {
-		problem = reasonRefused
+		problem = status.WriteRefused
 	}
 	c.mu.Lock()
 	before, known := c.outcomes[k]

@@ -19,31 +19,12 @@ import (
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/status"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
-	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
-// Reasons of conditions.
-const (
-	reasonCarriedOut     = "CarriedOut"
-	reasonSelectsNothing = "SelectsNothing"
-	reasonNoUsage        = "NoUsage"
-	reasonNoWindow       = "NoWindow"
-	reasonClosed         = "WindowClosed"
-	reasonAgreed         = "Agreed"
-	reasonPolicies       = "Policies"
-)
-
-// tally is what became of the targets of one policy.
-type tally struct {
-	v1alpha1.PeakTargets
-	refusals, conflicts []string
-	overruled           bool
-	noUsage             error
-}
-
-// told bounds how many problems a condition names.
-const told = 3
+// reasonClosed is that of an event about a policy, beside WindowOpen.
+const reasonClosed = "WindowClosed"
 
 // writeStatuses writes the statuses that have changed.
 func (c *Controller) writeStatuses(ctx context.Context) {
@@ -78,7 +59,7 @@ func (c *Controller) writeStatuses(ctx context.Context) {
 
 // tallies are what became of the targets of each policy, by its name; nil where nothing can have changed since, or where
 // a target was not looked at since the start: how many a policy selects is not known then.
-func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
+func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*status.Tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.due(now) {
@@ -86,14 +67,14 @@ func (c *Controller) tallies(now time.Time) ([]*loaded, map[string]*tally) {
 	}
 	c.stale, c.told = false, now
 	c.count()
-	tallies := map[string]*tally{}
+	tallies := map[string]*status.Tally{}
 	for _, p := range c.policies.all {
-		tallies[p.Name()] = &tally{noUsage: c.filling.problem}
+		tallies[p.Name()] = &status.Tally{NoUsage: c.filling.problem}
 	}
 	for k, o := range c.outcomes {
 		for _, name := range o.selected {
 			if t := tallies[name]; t != nil {
-				t.add(k, &o, name)
+				o.count(t, k, name)
 			}
 		}
 	}
@@ -122,7 +103,7 @@ func (c *Controller) lookedAtAll() bool {
 
 // count tells how many targets are in each state.
 func (c *Controller) count() {
-	states := map[string]int{"changed": 0, "waiting": 0, "refused": 0, "overruled": 0}
+	states := map[string]int{"changed": 0, "waiting": 0, "refused": 0, "overruled": 0, "overdue": 0}
 	for _, o := range c.outcomes {
 		for _, state := range o.states() {
 			states[state]++
@@ -136,7 +117,9 @@ func (c *Controller) count() {
 // states as metrics name them.
 func (o *outcome) states() []string {
 	var all []string
-	for name, is := range map[string]bool{"changed": o.changed, "waiting": o.waiting, "refused": o.refused, "overruled": o.foreign} {
+	for name, is := range map[string]bool{
+		"changed": o.changed, "waiting": o.waiting, "refused": o.refused, "overruled": o.foreign, "overdue": o.overdue,
+	} {
 		if is {
 			all = append(all, name)
 		}
@@ -144,7 +127,8 @@ func (o *outcome) states() []string {
 	return all
 }
 
-func (t *tally) add(k key, o *outcome, name string) {
+// count an outcome in what became of a policy's targets.
+func (o *outcome) count(t *status.Tally, k key, name string) {
 	count := func(n *int32, yes bool) {
 		if yes {
 			*n++
@@ -156,21 +140,21 @@ func (t *tally) add(k key, o *outcome, name string) {
 	count(&t.Refused, o.refused || o.foreign)
 	switch {
 	case o.foreign:
-		t.overruled = true
-		t.conflicts = append(t.conflicts, fmt.Sprintf("%s %s %s", k.kind, k.name, o.message))
+		t.Overruled = true
+		t.Conflicts = append(t.Conflicts, fmt.Sprintf("%s %s %s", k.kind, k.name, o.message))
 	case o.message != "":
-		t.refusals = append(t.refusals, fmt.Sprintf("%s %s %s", k.kind, k.name, o.message))
+		t.Refusals = append(t.Refusals, fmt.Sprintf("%s %s %s", k.kind, k.name, o.message))
 	}
 	for _, conflict := range o.conflicts {
 		if slices.Contains(conflict.Policies, name) {
-			t.conflicts = append(t.conflicts, fmt.Sprintf("%s: %s say different things of %s %s",
+			t.Conflicts = append(t.Conflicts, fmt.Sprintf("%s: %s say different things of %s %s",
 				conflict.Field, strings.Join(conflict.Policies, " and "), k.kind, k.name))
 		}
 	}
 }
 
 // writeStatus writes a status that has changed, and tells whether the policy is ready.
-func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *tally, now time.Time) (ready bool, err error) {
+func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *status.Tally, now time.Time) (ready bool, err error) {
 	resource, informer := peakPolicies, c.namespaced
 	if p.object.GetNamespace() == "" {
 		resource, informer = clusterPeakPolicies, c.clusterWide
@@ -183,12 +167,14 @@ func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *tally, now t
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(latest.Object, &before); err != nil {
 		return false, fmt.Errorf("reading the policy: %w", err)
 	}
-	status := statusOf(p, &before.Spec, before.Status.Conditions, t, now)
-	ready = meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady)
-	if apiequality.Semantic.DeepEqual(before.Status, status) {
+	is := status.Of(&status.Policy{
+		Schedule: p.Schedule(), Generation: p.object.GetGeneration(), Ceiling: before.Spec.Ceiling != nil, Problem: p.problem, Missing: p.missing,
+	}, before.Status.Conditions, t, now)
+	ready = meta.IsStatusConditionTrue(is.Conditions, v1alpha1.ConditionReady)
+	if apiequality.Semantic.DeepEqual(before.Status, is) {
 		return ready, nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": statusPatch(&status)})
+	patch, err := json.Marshal(map[string]any{"status": statusPatch(&is)})
 	if err != nil {
 		return ready, fmt.Errorf("writing the status: %w", err)
 	}
@@ -198,14 +184,14 @@ func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *tally, now t
 		return ready, nil
 	}
 	if err == nil {
-		c.tellEdge(p, before.Status.Conditions, &status)
+		c.tellEdge(p, before.Status.Conditions, &is)
 	}
 	return ready, err
 }
 
 // tellEdge tells that a window has opened or closed, once: of many objects at an edge, not every event may be kept.
-func (c *Controller) tellEdge(p *loaded, before []metav1.Condition, status *v1alpha1.PeakPolicyStatus) {
-	active := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionActive)
+func (c *Controller) tellEdge(p *loaded, before []metav1.Condition, after *v1alpha1.PeakPolicyStatus) {
+	active := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionActive)
 	is := active.Status == metav1.ConditionTrue
 	if is == meta.IsStatusConditionTrue(before, v1alpha1.ConditionActive) {
 		return
@@ -214,83 +200,13 @@ func (c *Controller) tellEdge(p *loaded, before []metav1.Condition, status *v1al
 	if !is {
 		reason = reasonClosed
 	}
-	c.Recorder.Eventf(p.object, v1.EventTypeNormal, reason, "%s; selects %d objects", active.Message, status.Targets.Selected)
+	c.Recorder.Eventf(p.object, v1.EventTypeNormal, reason, "%s; selects %d objects", active.Message, after.Targets.Selected)
 }
 
 // statusPatch says of every field what it is, so that a merge takes away what is no more.
-func statusPatch(status *v1alpha1.PeakPolicyStatus) map[string]any {
+func statusPatch(of *v1alpha1.PeakPolicyStatus) map[string]any {
 	return map[string]any{
-		"observedGeneration": status.ObservedGeneration, "conditions": status.Conditions, "openWindows": status.OpenWindows,
-		"nextChange": status.NextChange, "targets": status.Targets,
+		"observedGeneration": of.ObservedGeneration, "conditions": of.Conditions, "openWindows": of.OpenWindows,
+		"nextChange": of.NextChange, "targets": of.Targets,
 	}
-}
-
-func statusOf(p *loaded, spec *v1alpha1.PeakPolicySpec, conditions []metav1.Condition, t *tally, now time.Time) v1alpha1.PeakPolicyStatus {
-	status := v1alpha1.PeakPolicyStatus{
-		ObservedGeneration: p.object.GetGeneration(), Conditions: slices.Clone(conditions), Targets: &t.PeakTargets,
-	}
-	for _, window := range p.Schedule() {
-		if at := window.At(now); at.Open {
-			status.OpenWindows = append(status.OpenWindows, v1alpha1.OpenWindow{Name: window.Name(), Until: timeOf(at.Until)})
-		}
-	}
-	status.NextChange = timeOf(p.Schedule().At(now).Until)
-	set := func(kind string, on bool, reason, message string) {
-		condition := metav1.Condition{
-			Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message,
-			ObservedGeneration: p.object.GetGeneration(), LastTransitionTime: metav1.NewTime(now.Truncate(time.Second)),
-		}
-		if on {
-			condition.Status = metav1.ConditionTrue
-		}
-		meta.SetStatusCondition(&status.Conditions, condition)
-	}
-	ready, reason, message := readiness(p, spec, t)
-	set(v1alpha1.ConditionReady, ready, reason, message)
-	if len(status.OpenWindows) > 0 {
-		set(v1alpha1.ConditionActive, true, string(policy.WindowOpen), "open: "+status.OpenWindows[0].Name)
-	} else {
-		set(v1alpha1.ConditionActive, false, reasonNoWindow, "no window is open")
-	}
-	switch {
-	case t.overruled:
-		set(v1alpha1.ConditionConflict, true, reasonOverruled, some(t.conflicts))
-	case len(t.conflicts) > 0:
-		set(v1alpha1.ConditionConflict, true, reasonPolicies, some(t.conflicts))
-	default:
-		set(v1alpha1.ConditionConflict, false, reasonAgreed, "nobody says the contrary")
-	}
-	return status
-}
-
-func readiness(p *loaded, spec *v1alpha1.PeakPolicySpec, t *tally) (ready bool, reason, message string) {
-	switch {
-	case p.problem != "":
-		return false, string(policy.BrokenPolicy), p.problem
-	case t.Selected == 0:
-		return false, reasonSelectsNothing, "spec.selection: selects nothing at present"
-	case len(t.refusals) > 0:
-		return false, reasonRefused, some(t.refusals)
-	case spec.Ceiling != nil && t.noUsage != nil:
-		return false, reasonNoUsage, fmt.Sprintf("spec.ceiling: %v; Jobs are released by their deadlines, and evenly over %s after their window",
-			t.noUsage, valley.Ramp)
-	}
-	return true, reasonCarriedOut, "is carried out"
-}
-
-// some of the problems, in order, and how many there are beyond.
-func some(problems []string) string {
-	slices.Sort(problems)
-	if len(problems) <= told {
-		return strings.Join(problems, "; ")
-	}
-	return fmt.Sprintf("%s; and %d more", strings.Join(problems[:told], "; "), len(problems)-told)
-}
-
-func timeOf(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	of := metav1.NewTime(t.Truncate(time.Second))
-	return &of
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/meter"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/policy"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/telemetry"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
@@ -75,7 +76,7 @@ func (c *Controller) fill(ctx context.Context) {
 	for _, release := range answer.Release {
 		next.admitted[release.Name] = release.Reason
 	}
-	c.metrics.Planned(load, answer.Level)
+	c.metrics.Planned(telemetry.Plan{Load: load, Level: answer.Level, Ceiling: moment.Ceiling()})
 	c.mu.Lock()
 	c.stale = c.stale || (c.filling.problem == nil) != (err == nil)
 	c.filling = next

@@ -109,6 +109,11 @@ func TestCeiling(t *testing.T) {
 		waiting, _, _ := unstructured.NestedInt64(u.Object, "status", "targets", "waiting")
 		return waiting == 3
 	})
+	eventually(t, "metrics of the wait", func() bool {
+		w.clock.Step(time.Minute)
+		of := gathered(t, registry)
+		return of["ceiling_ratio"] == 0.5 && of["cpu_cores used"] == 4.5 && of["job_releases_total Room"] == 0
+	})
 	g.set(3900, nil)
 	w.becomes(t, v1alpha1.Job, "soon", false, "spec", "suspend")
 	w.minutes(t, 10)
@@ -125,9 +130,53 @@ func TestCeiling(t *testing.T) {
 		w.clock.Step(time.Second)
 		return w.conditions(t, "under")["Ready"] == "True CarriedOut"
 	})
+	if got := gathered(t, registry); got["job_releases_total Room"] < 2 || got["job_releases_total Deadline"] != 0 {
+		t.Errorf("two were released as there was room, and it is told: %v", got)
+	}
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("metrics: %v %v", problems, err)
 	}
+}
+
+// gathered are gauges and counters by their names and labels.
+func gathered(t *testing.T, from prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			name := strings.TrimPrefix(family.GetName(), "evenkeel_peakshaver_")
+			for _, label := range metric.Label {
+				name += " " + label.GetValue()
+			}
+			all[name] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+		}
+	}
+	return all
+}
+
+// TestOverdue: a Job that is not done at its deadline is counted from then on, until it is done.
+func TestOverdue(t *testing.T) {
+	w := newWorld(t, waitingJob("late", 6), policyOf("day", `{`+windows+`, "selection": {"kinds": ["Job"]}, "action": {"suspend": true}, "deadline": {"expectedRunTime": "1h"}}`))
+	registry := prometheus.NewRegistry()
+	w.run(t, registry)
+	overdue := func(what string, want float64) {
+		t.Helper()
+		eventually(t, what, func() bool {
+			w.clock.Step(time.Second)
+			got, told := gathered(t, registry)["targets overdue"]
+			return told && got == want
+		})
+	}
+	w.at(5.9)
+	overdue("nothing to be overdue", 0)
+	w.at(6)
+	overdue("it to be overdue", 1)
+	w.set(t, v1alpha1.Job, "late", []any{map[string]any{"type": "Complete", "status": "True"}}, "status", "conditions")
+	overdue("it to be done", 0)
 }
 
 // TestMeasuredUse: a Job is released as there is room for what one like it used, not for what it requests.
@@ -176,7 +225,8 @@ func TestRoomForCronJobs(t *testing.T) {
 func TestDeadlineBeatsCeiling(t *testing.T) {
 	w := newWorld(t, waitingJob("hurries", 6), waitingJob("waits", 30), underCeiling)
 	w.usage = &gauge{used: 9000}
-	stop := w.run(t, nil)
+	registry := prometheus.NewRegistry()
+	stop := w.run(t, registry)
 	w.at(2)
 	for _, name := range []string{"hurries", "waits"} {
 		w.becomes(t, v1alpha1.Job, name, true, "spec", "suspend")
@@ -193,6 +243,9 @@ func TestDeadlineBeatsCeiling(t *testing.T) {
 	w.minutes(t, 10)
 	if w.suspended(t, "hurries") || !w.suspended(t, "waits") {
 		t.Error("after a restart they are otherwise")
+	}
+	if got := gathered(t, registry); got["job_releases_total Deadline"] == 0 { // this client takes a write that comes too late
+		t.Errorf("one was released for its deadline, and it is told: %v", got)
 	}
 	if !w.told("Job hurries", "PeakEnded", "deadline") {
 		t.Errorf("no event tells of the deadline: %v", w.events)

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/calendar"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/selector"
 )
 
 // Policy is a PeakPolicy or ClusterPeakPolicy in a form that can be asked. It does not change; any number may ask.
@@ -49,8 +49,8 @@ func Compile(namespace, name string, spec *v1alpha1.PeakPolicySpec, lookup Looku
 	errs = append(errs, p.compileSelection(path.Child("selection"))...)
 	errs = append(errs, validateAction(path.Child("action"), &spec.Action)...)
 	for i := range spec.Order {
-		selector, wrong := compileSelector(path.Child("order").Index(i), &spec.Order[i])
-		p.order = append(p.order, selector)
+		chosen, wrong := selector.Compile(path.Child("order").Index(i), &spec.Order[i])
+		p.order = append(p.order, chosen)
 		errs = append(errs, wrong...)
 	}
 	p.broken = len(errs) > 0
@@ -73,8 +73,8 @@ func (p *Policy) compileSelection(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path.Child("maxPriority"), *most, "the control plane is never shaved: at most 1000000000"))
 	}
 	if selection.Labels != nil {
-		selector, wrong := compileSelector(path.Child("labels"), selection.Labels)
-		p.labels = selector
+		chosen, wrong := selector.Compile(path.Child("labels"), selection.Labels)
+		p.labels = chosen
 		errs = append(errs, wrong...)
 	}
 	namespaces := selection.Namespaces
@@ -87,24 +87,11 @@ func (p *Policy) compileSelection(path *field.Path) field.ErrorList {
 		}
 	}
 	if namespaces.Labels != nil {
-		selector, wrong := compileSelector(path.Child("namespaces", "labels"), namespaces.Labels)
-		p.namespaces = selector
+		chosen, wrong := selector.Compile(path.Child("namespaces", "labels"), namespaces.Labels)
+		p.namespaces = chosen
 		errs = append(errs, wrong...)
 	}
 	return errs
-}
-
-// compileSelector refuses a selector that nothing can match. Where it fails, it selects everything, so that what
-// the policy may have changed is held.
-func compileSelector(path *field.Path, spec *metav1.LabelSelector) (labels.Selector, field.ErrorList) {
-	selector, err := metav1.LabelSelectorAsSelector(spec)
-	if err != nil {
-		return labels.Everything(), field.ErrorList{field.Invalid(path, metav1.FormatLabelSelector(spec), err.Error())}
-	}
-	if key, ok := contradiction(selector); ok {
-		return labels.Everything(), field.ErrorList{field.Invalid(path, selector.String(), "selects nothing: what it says of "+key+" contradicts itself")}
-	}
-	return selector, nil
 }
 
 func validateAction(path *field.Path, action *v1alpha1.PeakAction) field.ErrorList {

@@ -471,6 +471,37 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// TestWithoutRoom: a Job waits for room since the first window that it met has closed, whatever windows came after.
+func TestWithoutRoom(t *testing.T) {
+	const ceiling = `ceiling: {cpu: 80}`
+	for name, test := range map[string]struct {
+		policies    [][]string
+		created, at time.Time
+		want        time.Duration
+		ceiling     int32
+	}{
+		"in its first window":       {[][]string{{day, jobs, suspend, ceiling}}, clock(7, 0), clock(9, 0), 0, 80},
+		"since it closed":           {[][]string{{day, jobs, suspend, ceiling}}, clock(7, 0), clock(20, 0), 2 * time.Hour, 80},
+		"in the next one":           {[][]string{{day, jobs, suspend, ceiling}}, clock(7, 0), clock(33, 0), 15 * time.Hour, 80},
+		"after the next one":        {[][]string{{day, jobs, suspend, ceiling}}, clock(7, 0), clock(43, 0), 25 * time.Hour, 80},
+		"created after one":         {[][]string{{day, jobs, suspend, ceiling}}, clock(19, 0), clock(33, 0), 0, 80},
+		"for the last of two":       {[][]string{{day, jobs, suspend, ceiling}, {day, jobs, suspend, `ceiling: {cpu: 50}`, `end: {stagger: 0s}`}}, clock(7, 0), clock(19, 0), time.Hour, 50},
+		"another has it wait still": {[][]string{{day, jobs, suspend, ceiling}, {night, jobs, suspend, ceiling}}, clock(7, 0), clock(23, 0), 0, 80},
+		"without a ceiling":         {[][]string{{day, jobs, suspend}}, clock(7, 0), clock(20, 0), 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var policies []*Policy
+			for i, lines := range test.policies {
+				policies = append(policies, newPolicy(t, fmt.Sprint(i), lines...))
+			}
+			moment := At(test.at, policies)
+			if got := moment.WithoutRoom(job(Job{Created: test.created, Held: true})); got != test.want || moment.Ceiling() != test.ceiling {
+				t.Errorf("%s under %d %%, want %s under %d %%", got, moment.Ceiling(), test.want, test.ceiling)
+			}
+		})
+	}
+}
+
 // TestRunTime: a Job of which no run is known does not run for ever.
 func TestRunTime(t *testing.T) {
 	const ceiling, hour = `ceiling: {cpu: 80}`, `deadline: {expectedRunTime: 1h}`

@@ -72,6 +72,49 @@ func (m *Moment) Deadline(o *Object) (earliest time.Time) {
 	return earliest
 }
 
+// Ceiling is the lowest that policies have, in per cent of all CPU; 0 where none has one.
+func (m *Moment) Ceiling() (lowest int32) {
+	for _, p := range m.policies {
+		if c := p.spec.Ceiling; c != nil && !p.broken && (lowest == 0 || c.CPU < lowest) {
+			lowest = c.CPU
+		}
+	}
+	return lowest
+}
+
+// WithoutRoom is how long a Job that waits has found no room: since the first window of the last days that it met has closed.
+// Zero where none has.
+func (m *Moment) WithoutRoom(o *Object) time.Duration {
+	var since time.Time
+	for i, p := range m.policies {
+		if !p.defers(o) {
+			continue
+		}
+		f := phaseOf(p, m.now, m.spans[i], o)
+		closed := f.closed(o.Job.Created)
+		if closed.IsZero() {
+			return 0
+		}
+		if closed.After(since) {
+			since = closed
+		}
+	}
+	if since.IsZero() {
+		return 0
+	}
+	return m.now.Sub(since)
+}
+
+// closed is when the first window after a time closed; zero where none has.
+func (f *phase) closed(after time.Time) (first time.Time) {
+	for _, s := range f.spans {
+		if s.end.After(after) && !s.end.After(f.now) && (first.IsZero() || s.end.Before(first)) {
+			first = s.end
+		}
+	}
+	return first
+}
+
 // bind a Job by a policy's deadline, order and ceiling.
 func (p *Policy) bind(job *valley.Job, o *Object, capacity int64) {
 	if ceiling := capacity / 100 * int64(p.spec.Ceiling.CPU); job.Ceiling == 0 || ceiling < job.Ceiling {

@@ -1,10 +1,26 @@
-package policy
+// Package selector makes label selectors, and refuses those that nothing can match.
+package selector
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
+
+// Compile refuses a selector that nothing can match. Where it fails, it selects everything, so that what
+// the policy may have changed is held.
+func Compile(path *field.Path, spec *metav1.LabelSelector) (labels.Selector, field.ErrorList) {
+	selector, err := metav1.LabelSelectorAsSelector(spec)
+	if err != nil {
+		return labels.Everything(), field.ErrorList{field.Invalid(path, metav1.FormatLabelSelector(spec), err.Error())}
+	}
+	if key, ok := contradiction(selector); ok {
+		return labels.Everything(), field.ErrorList{field.Invalid(path, selector.String(), "selects nothing: what it says of "+key+" contradicts itself")}
+	}
+	return selector, nil
+}
 
 // claims are what a selector says of one key.
 type claims struct {

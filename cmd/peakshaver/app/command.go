@@ -7,19 +7,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	apiserveroptions "k8s.io/apiserver/pkg/server/options"
-	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -31,9 +26,7 @@ import (
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
 
-	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/controller"
-	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/target"
 )
 
 const (
@@ -173,7 +166,7 @@ func (o *options) lead(ctx context.Context, config *rest.Config, state *health) 
 	}
 }
 
-// work carries policies out until the context ends.
+// work carries policies out until the context ends. Where the cluster gets other kinds, it begins anew.
 func (o *options) work(ctx context.Context, config *rest.Config) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -182,14 +175,6 @@ func (o *options) work(ctx context.Context, config *rest.Config) error {
 	objects, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
-	}
-	kinds, err := servedKinds(client.Discovery())
-	if err != nil {
-		return err
-	}
-	admission, err := served(client.Discovery(), v1alpha1.GroupVersion.WithResource("peakadmissions"))
-	if err != nil {
-		return err
 	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	defer broadcaster.Shutdown()
@@ -204,53 +189,39 @@ func (o *options) work(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	c, err := controller.New(controller.Config{
-		Client: objects, Kinds: kinds, Admission: admission, Clock: clock.RealClock{},
-		WritesPerSecond: o.writes, Workers: o.workers, Registerer: legacyregistry.Registerer(),
+	reading, cancel := context.WithCancel(ctx)
+	var collecting sync.WaitGroup
+	defer collecting.Wait()
+	defer cancel()
+	collecting.Go(func() { load.collector.Run(reading) })
+	cfg := controller.Config{
+		Client: objects, Clock: clock.RealClock{}, WritesPerSecond: o.writes, Workers: o.workers, Registerer: legacyregistry.Registerer(),
 		Usage: load, Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: name}),
-	})
+	}
+	for ctx.Err() == nil && err == nil {
+		err = carryOut(ctx, client.Discovery(), cfg)
+	}
+	return err
+}
+
+// carryOut carries policies out until the context ends or the cluster has other kinds.
+func carryOut(ctx context.Context, client discoverer, cfg controller.Config) error {
+	there, err := survey(client)
+	if err != nil {
+		return err
+	}
+	cfg.Kinds, cfg.Admission = there.kinds, there.admission
+	c, err := controller.New(cfg)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	defer reading.Wait()
+	var looking sync.WaitGroup
+	defer looking.Wait()
 	defer cancel()
-	reading.Go(func() { load.collector.Run(ctx) })
+	looking.Go(func() {
+		defer cancel()
+		awaitOther(ctx, client, there, kindsPeriod)
+	})
 	return c.Run(ctx)
-}
-
-// servedKinds are the kinds that the cluster has. It is an error where it does not have policies.
-func servedKinds(client discovery.DiscoveryInterface) ([]v1alpha1.TargetKind, error) {
-	for _, resource := range []string{"peakpolicies", "clusterpeakpolicies"} {
-		if found, err := served(client, v1alpha1.GroupVersion.WithResource(resource)); err != nil || !found {
-			return nil, errors.Join(err, fmt.Errorf("the cluster has no %s: kubectl apply -k manifests/crd", resource))
-		}
-	}
-	return presentKinds(client)
-}
-
-func presentKinds(client discovery.DiscoveryInterface) ([]v1alpha1.TargetKind, error) {
-	var kinds []v1alpha1.TargetKind
-	for _, kind := range target.Kinds() {
-		found, err := served(client, target.ResourceOf(kind))
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			kinds = append(kinds, kind)
-		}
-	}
-	return kinds, nil
-}
-
-func served(client discovery.DiscoveryInterface, resource schema.GroupVersionResource) (bool, error) {
-	list, err := client.ServerResourcesForGroupVersion(resource.GroupVersion().String())
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("asking what there is of %s: %w", resource.GroupVersion(), err)
-	}
-	return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == resource.Resource }), nil
 }

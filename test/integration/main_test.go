@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,22 +20,27 @@ import (
 	"k8s.io/klog/v2"
 
 	adapter "github.com/evenkeel/evenkeel/cmd/metrics-adapter/app"
+	peakshaver "github.com/evenkeel/evenkeel/cmd/peakshaver/app"
 	"github.com/evenkeel/evenkeel/cmd/scheduler/app"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
-// Either of these in the environment makes the test binary that command.
+// Any of these in the environment makes the test binary that command.
 const (
-	asScheduler = "EVENKEEL_TEST_AS_SCHEDULER"
-	asAdapter   = "EVENKEEL_TEST_AS_ADAPTER"
+	asScheduler  = "EVENKEEL_TEST_AS_SCHEDULER"
+	asAdapter    = "EVENKEEL_TEST_AS_ADAPTER"
+	asPeakShaver = "EVENKEEL_TEST_AS_PEAKSHAVER"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asScheduler) != "" {
-		os.Exit(runScheduler(os.Args[1:]))
+		os.Exit(runLogging(app.NewCommand(), os.Args[1:]))
 	}
 	if os.Getenv(asAdapter) != "" {
 		os.Exit(runAdapter(os.Args[1:]))
+	}
+	if os.Getenv(asPeakShaver) != "" {
+		os.Exit(runLogging(peakshaver.NewCommand(), os.Args[1:]))
 	}
 	klog.SetLogger(klog.Logger{})
 	code := m.Run()
@@ -45,11 +51,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// runScheduler does what cmd/scheduler's main does.
-func runScheduler(args []string) int {
+// runLogging does what the mains of cmd/scheduler and cmd/peakshaver do.
+func runLogging(cmd *cobra.Command, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cmd := app.NewCommand()
 	cmd.SetContext(ctx)
 	cmd.SetArgs(args)
 	if err := cli.RunNoErrOutput(cmd); err != nil {

@@ -114,6 +114,9 @@ func TestCeiling(t *testing.T) {
 		of := gathered(t, registry)
 		return of["ceiling_ratio"] == 0.5 && of["cpu_cores used"] == 4.5 && of["job_releases_total Room"] == 0
 	})
+	for _, name := range []string{"late", "soon", "any"} {
+		w.becomes(t, v1alpha1.Job, name, "WaitingForRoom: batch/under", "metadata", "annotations", ledger.AnnotationReason)
+	}
 	g.set(3900, nil)
 	w.becomes(t, v1alpha1.Job, "soon", false, "spec", "suspend")
 	w.minutes(t, 10)

@@ -66,6 +66,7 @@ type State struct {
 
 	fields                 []field
 	original, set, current []string // words, a field each
+	reason                 string   // as it is written down
 	annotated              bool
 	version, uid           string
 }
@@ -103,7 +104,7 @@ func Read(kind v1alpha1.TargetKind, object *unstructured.Unstructured) (*State, 
 func (s *State) readRecord(object *unstructured.Unstructured) error {
 	s.original = slices.Clone(s.current)
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
-	_, s.annotated = annotations[AnnotationReason]
+	s.reason, s.annotated = annotations[AnnotationReason]
 	_, s.Released = annotations[AnnotationReleased]
 	original, held := labels[LabelOriginal]
 	if !held {
@@ -162,14 +163,14 @@ type Because struct {
 	Deadline bool
 }
 
-// Change returns what is to be written so that the object has the values, and nil if it has them. A record that was made
+// Change returns what is to be written so that the object has the values and says why, and nil if it does. A record that was made
 // when the object was created is confirmed: the object is then as a Change would have made it.
 func (s *State) Change(want policy.Values, because Because) *Change {
 	words := s.words(want)
 	if slices.Equal(words, s.original) {
 		return s.restore(because)
 	}
-	if s.Held && !s.Foreign && !s.New && slices.Equal(words, s.set) {
+	if s.Held && !s.Foreign && !s.New && slices.Equal(words, s.set) && s.reason == because.Reason {
 		return nil
 	}
 	annotations := map[string]any{AnnotationReason: because.Reason, AnnotationUntil: nil}

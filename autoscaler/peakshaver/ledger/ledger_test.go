@@ -177,6 +177,28 @@ func TestNewRecord(t *testing.T) {
 	}
 }
 
+// TestAnotherReason: an object that is to be as it is for another reason says so.
+func TestAnotherReason(t *testing.T) {
+	before := object(t, "metadata: {name: a, labels: {}, annotations: {}}\nspec: {suspend: false}")
+	during := apply(t, before, read(t, v1alpha1.Job, before).Change(policy.Values{Suspend: true}, because))
+	waiting := Because{Reason: "WaitingForRoom: a/b"}
+	after := apply(t, during, read(t, v1alpha1.Job, during).Change(policy.Values{Suspend: true}, waiting))
+	want := map[string]string{AnnotationReason: waiting.Reason}
+	if diff := cmp.Diff(want, after.GetAnnotations()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(during.GetLabels(), after.GetLabels()); diff != "" {
+		t.Errorf("the record is another:\n%s", diff)
+	}
+	if again := read(t, v1alpha1.Job, after).Change(policy.Values{Suspend: true}, waiting); again != nil {
+		t.Errorf("told twice: %s", again.Patch)
+	}
+	back := apply(t, after, read(t, v1alpha1.Job, after).Change(policy.Values{}, waiting))
+	if diff := cmp.Diff(bare(before), bare(back)); diff != "" {
+		t.Errorf("-before +restored:\n%s", diff)
+	}
+}
+
 func TestSomebodyElse(t *testing.T) {
 	before := object(t, workers)
 	during := apply(t, before, read(t, v1alpha1.Deployment, before).Change(policy.Values{Replicas: 5}, because))

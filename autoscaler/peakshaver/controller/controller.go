@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -65,6 +66,8 @@ const (
 	// reload is how often calendars are read again, which are not watched.
 	reload       = time.Minute
 	statusPeriod = time.Second
+	// tolerance of ticks, which come late where work is in their way.
+	tolerance = 5 * time.Second
 )
 
 var (
@@ -149,15 +152,7 @@ func New(cfg Config) (*Controller, error) {
 // watch registers what is to be done when an object changes.
 func (c *Controller) watch() error {
 	for _, kind := range c.Kinds {
-		informer := c.informers.ForResource(target.ResourceOf(kind)).Informer()
-		if err := informer.SetTransform(trim); err != nil {
-			return fmt.Errorf("watching %s: %w", kind, err)
-		}
-		if err := informer.AddIndexers(target.Indexers(kind)); err != nil {
-			return fmt.Errorf("watching %s: %w", kind, err)
-		}
-		c.cluster.Targets[kind] = informer.GetIndexer()
-		if _, err := informer.AddEventHandler(each(func(u *unstructured.Unstructured) { c.enqueue(kind, u) })); err != nil {
+		if err := c.watchTargets(kind); err != nil {
 			return fmt.Errorf("watching %s: %w", kind, err)
 		}
 	}
@@ -165,29 +160,59 @@ func (c *Controller) watch() error {
 	c.clusterWide = c.informers.ForResource(clusterPeakPolicies).Informer()
 	c.nodes = c.informers.ForResource(nodeResource).Informer().GetStore()
 	namespaces := c.informers.ForResource(namespaceResource).Informer()
-	c.cluster.Namespaces = namespaces.GetStore()
-	c.cluster.Priorities = c.informers.ForResource(priorityResource).Informer().GetStore()
-	for _, informer := range []cache.SharedIndexInformer{c.namespaced, c.clusterWide} {
-		if _, err := informer.AddEventHandler(c.onPolicies()); err != nil {
-			return fmt.Errorf("watching policies: %w", err)
+	priorities := c.informers.ForResource(priorityResource).Informer()
+	c.cluster.Namespaces, c.cluster.Priorities = namespaces.GetStore(), priorities.GetStore()
+	relabelled := later(func(before, after *unstructured.Unstructured) {
+		if before == nil || !maps.Equal(before.GetLabels(), after.GetLabels()) {
+			c.enqueueIn(after.GetName())
 		}
-	}
-	relabelled := cache.ResourceEventHandlerFuncs{UpdateFunc: func(before, after any) {
-		if !equalLabels(before, after) {
-			c.enqueueAll()
+	})
+	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
+		c.namespaced: c.onPolicies(), c.clusterWide: c.onPolicies(), namespaces: relabelled,
+		priorities: later(func(*unstructured.Unstructured, *unstructured.Unstructured) { c.enqueueAll() }),
+	} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return fmt.Errorf("watching what policies go by: %w", err)
 		}
-	}}
-	if _, err := namespaces.AddEventHandler(relabelled); err != nil {
-		return fmt.Errorf("watching namespaces: %w", err)
 	}
 	return nil
 }
 
+func (c *Controller) watchTargets(kind v1alpha1.TargetKind) error {
+	informer := c.informers.ForResource(target.ResourceOf(kind)).Informer()
+	if err := informer.SetTransform(target.Trim); err != nil {
+		return err
+	}
+	if err := informer.AddIndexers(target.Indexers(kind)); err != nil {
+		return err
+	}
+	c.cluster.Targets[kind] = informer.GetIndexer()
+	_, err := informer.AddEventHandler(each(func(u *unstructured.Unstructured) { c.enqueue(kind, u) }))
+	return err
+}
+
+// each is for an object that comes, goes or changes; what it was before is one, too.
 func each(do func(*unstructured.Unstructured)) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(item any) { do(target.AsObject(item)) },
-		UpdateFunc: func(_, item any) { do(target.AsObject(item)) },
+		AddFunc: func(item any) { do(target.AsObject(item)) },
+		UpdateFunc: func(before, item any) {
+			do(target.AsObject(before))
+			do(target.AsObject(item))
+		},
 		DeleteFunc: func(item any) { do(target.AsObject(item)) },
+	}
+}
+
+// later is for what comes or changes after the start, when everything is looked at. Watches are not in step: what comes may
+// belong to objects that were seen before it. Before is nil for one that comes.
+func later(do func(before, after *unstructured.Unstructured)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(item any, initial bool) {
+			if !initial {
+				do(nil, target.AsObject(item))
+			}
+		},
+		UpdateFunc: func(before, after any) { do(target.AsObject(before), target.AsObject(after)) },
 	}
 }
 
@@ -204,9 +229,15 @@ func (c *Controller) onPolicies() cache.ResourceEventHandler {
 	}
 }
 
-// enqueue has a target looked at, and what it scales: whether that is left to an autoscaler may have changed.
+// enqueue has a target looked at; what it scales, since whether that is left to an autoscaler may have changed; and what
+// scales it, the priority of which is its own.
 func (c *Controller) enqueue(kind v1alpha1.TargetKind, u *unstructured.Unstructured) {
 	c.queue.Add(key{kind, target.NameOf(u)})
+	for by, names := range c.cluster.ScalersOf(kind, u) {
+		for _, name := range names {
+			c.queue.Add(key{by, name})
+		}
+	}
 	if kind == v1alpha1.HorizontalPodAutoscaler || kind == v1alpha1.ScaledObject {
 		if scaled, name := target.ScaledBy(u); c.cluster.Targets[scaled] != nil {
 			c.queue.Add(key{scaled, u.GetNamespace() + "/" + name})
@@ -217,6 +248,19 @@ func (c *Controller) enqueue(kind v1alpha1.TargetKind, u *unstructured.Unstructu
 func (c *Controller) enqueueAll() {
 	for kind, objects := range c.cluster.Targets {
 		for _, name := range objects.ListKeys() {
+			c.queue.Add(key{kind, name})
+		}
+	}
+}
+
+// enqueueIn has the targets in a namespace looked at.
+func (c *Controller) enqueueIn(namespace string) {
+	for kind, objects := range c.cluster.Targets {
+		names, err := objects.IndexKeys(cache.NamespaceIndex, namespace)
+		if err != nil { // nobody knows which
+			names = objects.ListKeys()
+		}
+		for _, name := range names {
 			c.queue.Add(key{kind, name})
 		}
 	}
@@ -265,13 +309,16 @@ func (c *Controller) keepUp(ctx context.Context) {
 	again, plan := c.Clock.NewTicker(reload), c.Clock.NewTicker(fillPeriod)
 	defer again.Stop()
 	defer plan.Stop()
+	looked := c.Clock.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.changed:
 		case <-again.C():
-			if !c.calendarsChanged(ctx) {
+			before := looked
+			looked = c.Clock.Now()
+			if !isSet(before, looked) && !c.calendarsChanged(ctx) {
 				continue
 			}
 		case <-plan.C():
@@ -280,6 +327,13 @@ func (c *Controller) keepUp(ctx context.Context) {
 		}
 		c.loadPolicies(ctx)
 	}
+}
+
+// isSet tells that the clock was set between two ticks, which timers do not notice: it is not as long as that from one to
+// the other.
+func isSet(before, after time.Time) bool {
+	passed := after.Round(0).Sub(before.Round(0)) // by the clock on the wall
+	return (passed - reload).Abs() > tolerance
 }
 
 func (c *Controller) work(ctx context.Context) {

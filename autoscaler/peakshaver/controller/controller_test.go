@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
@@ -37,6 +38,7 @@ type world struct {
 	events []string
 	usage  Usage
 	lacks  []v1alpha1.TargetKind
+	shown  clock.WithTicker // what the controller takes for the time; nil: clock
 }
 
 // monday at 7 in Berlin, an hour before the window opens.
@@ -89,8 +91,18 @@ func (w *world) told(parts ...string) bool {
 // run runs a controller until the function returned is called.
 func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()) {
 	t.Helper()
+	_, stop = w.start(t, registerer)
+	return stop
+}
+
+func (w *world) start(t *testing.T, registerer prometheus.Registerer) (c *Controller, stop func()) {
+	t.Helper()
+	shown := w.shown
+	if shown == nil {
+		shown = w.clock
+	}
 	c, err := New(Config{
-		Client: w.client, Recorder: w, Clock: w.clock, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer, Usage: w.usage,
+		Client: w.client, Recorder: w, Clock: shown, WritesPerSecond: 10_000, Workers: 4, Registerer: registerer, Usage: w.usage,
 		Kinds: slices.DeleteFunc(target.Kinds(), func(kind v1alpha1.TargetKind) bool { return slices.Contains(w.lacks, kind) }),
 	})
 	if err != nil {
@@ -106,7 +118,7 @@ func (w *world) run(t *testing.T, registerer prometheus.Registerer) (stop func()
 		}
 	})
 	t.Cleanup(stop)
-	return stop
+	return c, stop
 }
 
 // at sets the clock to hours after Monday at 7.

@@ -3,9 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -70,6 +68,9 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 	if due := moment.Deadline(o); !due.IsZero() && !o.Job.Finished && !o.Original.Suspend {
 		if result.overdue = !now.Before(due); !result.overdue {
 			again = min(again, due.Sub(now)+momentKept)
+		}
+		if decision.Want.Suspend { // when it must start is forecast anew with each run that ends
+			again = min(again, fillPeriod)
 		}
 	}
 	reason, err := c.carryOut(ctx, k, u, state, decision, &result)
@@ -189,24 +190,4 @@ func (c *Controller) forget(k key) {
 	defer c.mu.Unlock()
 	delete(c.outcomes, k)
 	c.stale = true
-}
-
-var errNotAnObject = errors.New("not an object")
-
-func equalLabels(before, after any) bool {
-	return maps.Equal(target.AsObject(before).GetLabels(), target.AsObject(after).GetLabels())
-}
-
-// trim drops what is not looked at before an object is kept.
-func trim(item any) (any, error) {
-	u, ok := item.(*unstructured.Unstructured)
-	if !ok {
-		return nil, errNotAnObject
-	}
-	fields := slices.DeleteFunc(u.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager != ledger.Manager })
-	u.SetManagedFields(fields)
-	annotations := u.GetAnnotations()
-	delete(annotations, v1.LastAppliedConfigAnnotation)
-	u.SetAnnotations(annotations)
-	return u, nil
 }

@@ -174,7 +174,7 @@ func (c *Controller) writeStatus(ctx context.Context, p *loaded, t *status.Tally
 	if apiequality.Semantic.DeepEqual(before.Status, is) {
 		return ready, nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": statusPatch(&is)})
+	patch, err := json.Marshal(map[string]any{"status": status.Patch(&is)})
 	if err != nil {
 		return ready, fmt.Errorf("writing the status: %w", err)
 	}
@@ -201,12 +201,4 @@ func (c *Controller) tellEdge(p *loaded, before []metav1.Condition, after *v1alp
 		reason = reasonClosed
 	}
 	c.Recorder.Eventf(p.object, v1.EventTypeNormal, reason, "%s; selects %d objects", active.Message, after.Targets.Selected)
-}
-
-// statusPatch says of every field what it is, so that a merge takes away what is no more.
-func statusPatch(of *v1alpha1.PeakPolicyStatus) map[string]any {
-	return map[string]any{
-		"observedGeneration": of.ObservedGeneration, "conditions": of.Conditions, "openWindows": of.OpenWindows,
-		"nextChange": of.NextChange, "targets": of.Targets,
-	}
 }

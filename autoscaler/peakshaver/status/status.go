@@ -90,6 +90,14 @@ func Of(p *Policy, conditions []metav1.Condition, t *Tally, now time.Time) v1alp
 	return status
 }
 
+// Patch says of every field what it is, so that a merge takes away what is no more.
+func Patch(of *v1alpha1.PeakPolicyStatus) map[string]any {
+	return map[string]any{
+		"observedGeneration": of.ObservedGeneration, "conditions": of.Conditions, "openWindows": of.OpenWindows,
+		"nextChange": of.NextChange, "targets": of.Targets,
+	}
+}
+
 func (p *Policy) readiness(t *Tally) (ready bool, reason, message string) {
 	switch {
 	case p.Problem != "":

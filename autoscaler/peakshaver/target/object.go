@@ -34,7 +34,7 @@ func (c *Cluster) Object(kind v1alpha1.TargetKind, u *unstructured.Unstructured,
 	}
 	switch kind {
 	case v1alpha1.Deployment, v1alpha1.StatefulSet:
-		o.Autoscaled = c.autoscaled(kind, u)
+		o.Autoscaled = len(c.ScalersOf(kind, u)) > 0
 	case v1alpha1.Job:
 		o.Job = jobOf(u, state)
 		o.Job.Queued = c.Queues() && u.GetLabels()[queueLabel] != ""
@@ -156,16 +156,18 @@ func scaledKey(kind v1alpha1.TargetKind, namespace, name string) string {
 	return string(kind) + "/" + namespace + "/" + name
 }
 
-func (c *Cluster) autoscaled(kind v1alpha1.TargetKind, u *unstructured.Unstructured) bool {
+// ScalersOf names what scales an object, by kind.
+func (c *Cluster) ScalersOf(kind v1alpha1.TargetKind, u *unstructured.Unstructured) map[v1alpha1.TargetKind][]string {
+	scalers := map[v1alpha1.TargetKind][]string{}
 	for _, by := range []v1alpha1.TargetKind{v1alpha1.HorizontalPodAutoscaler, v1alpha1.ScaledObject} {
 		if objects := c.Targets[by]; objects != nil {
 			found, err := objects.IndexKeys(byScaled, scaledKey(kind, u.GetNamespace(), u.GetName()))
 			if err == nil && len(found) > 0 {
-				return true
+				scalers[by] = found
 			}
 		}
 	}
-	return false
+	return scalers
 }
 
 // AsObject is what a cache has, or had.

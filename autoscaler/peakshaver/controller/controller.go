@@ -256,10 +256,7 @@ func (c *Controller) enqueueAll() {
 // enqueueIn has the targets in a namespace looked at.
 func (c *Controller) enqueueIn(namespace string) {
 	for kind, objects := range c.cluster.Targets {
-		names, err := objects.IndexKeys(cache.NamespaceIndex, namespace)
-		if err != nil { // nobody knows which
-			names = objects.ListKeys()
-		}
+		names, _ := objects.IndexKeys(cache.NamespaceIndex, namespace) // dynamic informers have that index
 		for _, name := range names {
 			c.queue.Add(key{kind, name})
 		}

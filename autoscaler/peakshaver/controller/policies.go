@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	v1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,8 +70,7 @@ func (c *Controller) announce(p *loaded, before []*loaded) {
 	}
 	for reason, problem := range map[string]string{string(policy.BrokenPolicy): p.problem, status.NoSuchKind: p.missing} {
 		if problem != "" {
-			c.Recorder.Eventf(p.object, v1.EventTypeWarning, reason, "%s", problem)
-			c.metrics.Problems.WithLabelValues(reason).Inc()
+			c.warn(p.object, reason, problem)
 		}
 	}
 }

@@ -39,7 +39,9 @@ const (
 type outcome struct {
 	selected                           []string // policies, by name
 	changed, waiting, refused, foreign bool
-	overdue                            bool // a Job that is not done at its deadline
+	overdue                            bool      // a Job that is not done at its deadline
+	roomless                           time.Time // since when a Job that waits has found no room; zero: it has not looked for it
+	unread                             string    // what its owner wrote on a Job and nobody can read
 	conflicts                          []policy.Conflict
 	message                            string // of an outcome that is refused or foreign
 }
@@ -60,22 +62,33 @@ func (c *Controller) reconcile(ctx context.Context, k key) (time.Duration, error
 	o := c.object(k.kind, u, state, c.filled())
 	decision := moment.Decide(o)
 	result := outcome{selected: c.selecting(o), conflicts: decision.Conflicts}
-	again := lookAgain
+	again := min(lookAgain, result.ofJob(moment, u, o, decision.Want.Suspend, now))
 	if !decision.Until.IsZero() {
 		// A moment is kept for up to a second.
 		again = min(again, max(0, decision.Until.Sub(now))+momentKept)
 	}
-	if due := moment.Deadline(o); !due.IsZero() && !o.Job.Finished && !o.Original.Suspend {
-		if result.overdue = !now.Before(due); !result.overdue {
-			again = min(again, due.Sub(now)+momentKept)
-		}
-		if decision.Want.Suspend { // when it must start is forecast anew with each run that ends
-			again = min(again, fillPeriod)
-		}
-	}
 	reason, err := c.carryOut(ctx, k, u, state, decision, &result)
 	c.settle(k, u, result, reason)
 	return again, err
+}
+
+// ofJob notes what is told of a Job, and returns when to look at it again at the latest.
+func (r *outcome) ofJob(moment *policy.Moment, u *unstructured.Unstructured, o *policy.Object, waits bool, now time.Time) time.Duration {
+	if o.Job == nil || o.Job.Finished || o.Original.Suspend || len(r.selected) == 0 {
+		return lookAgain
+	}
+	r.unread = target.Unread(u)
+	if waits {
+		r.roomless = moment.WithoutRoom(o)
+	}
+	due := moment.Deadline(o)
+	switch r.overdue = !due.IsZero() && !now.Before(due); {
+	case due.IsZero() || r.overdue:
+		return lookAgain
+	case waits: // when it must start is forecast anew with each run that ends
+		return min(fillPeriod, due.Sub(now)+momentKept)
+	}
+	return due.Sub(now) + momentKept
 }
 
 // carryOut writes what a decision needs, and returns the reason of a problem.
@@ -180,9 +193,16 @@ func (c *Controller) settle(k key, u *unstructured.Unstructured, result outcome,
 	c.stale = true
 	c.mu.Unlock()
 	if problem != "" && problem != string(policy.Protected) && (!known || before.message != result.message) {
-		c.Recorder.Eventf(u, v1.EventTypeWarning, problem, "%s", result.message)
-		c.metrics.Problems.WithLabelValues(problem).Inc()
+		c.warn(u, problem, result.message)
 	}
+	if result.unread != "" && before.unread != result.unread {
+		c.warn(u, reasonUnreadable, result.unread)
+	}
+}
+
+func (c *Controller) warn(u *unstructured.Unstructured, reason, message string) {
+	c.Recorder.Eventf(u, v1.EventTypeWarning, reason, "%s", message)
+	c.metrics.Problems.WithLabelValues(reason).Inc()
 }
 
 func (c *Controller) forget(k key) {

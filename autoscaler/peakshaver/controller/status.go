@@ -103,28 +103,36 @@ func (c *Controller) lookedAtAll() bool {
 
 // count tells how many targets are in each state.
 func (c *Controller) count() {
-	states := map[string]int{"changed": 0, "waiting": 0, "refused": 0, "overruled": 0, "overdue": 0}
+	states := map[string]int{}
 	for _, o := range c.outcomes {
-		for _, state := range o.states() {
-			states[state]++
+		for state, is := range o.states() {
+			if is {
+				states[state]++
+			}
 		}
 	}
-	for state, n := range states {
-		c.metrics.Targets.WithLabelValues(state).Set(float64(n))
+	for state := range (&outcome{}).states() {
+		c.metrics.Targets.WithLabelValues(state).Set(float64(states[state]))
 	}
 }
 
 // states as metrics name them.
-func (o *outcome) states() []string {
-	var all []string
-	for name, is := range map[string]bool{
+func (o *outcome) states() map[string]bool {
+	return map[string]bool{
 		"changed": o.changed, "waiting": o.waiting, "refused": o.refused, "overruled": o.foreign, "overdue": o.overdue,
-	} {
-		if is {
-			all = append(all, name)
+	}
+}
+
+// longestWait is how long one of the Jobs that wait has found no room.
+func (c *Controller) longestWait(now time.Time) (longest time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range c.outcomes {
+		if !o.roomless.IsZero() {
+			longest = max(longest, now.Sub(o.roomless))
 		}
 	}
-	return all
+	return longest
 }
 
 // count an outcome in what became of a policy's targets.

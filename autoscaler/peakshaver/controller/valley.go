@@ -76,7 +76,7 @@ func (c *Controller) fill(ctx context.Context) {
 	for _, release := range answer.Release {
 		next.admitted[release.Name] = release.Reason
 	}
-	c.metrics.Planned(telemetry.Plan{Load: load, Level: answer.Level, Ceiling: moment.Ceiling()})
+	c.metrics.Planned(telemetry.Plan{Load: load, Level: answer.Level, Ceiling: moment.Ceiling(), Wait: c.longestWait(now)})
 	c.mu.Lock()
 	c.stale = c.stale || (c.filling.problem == nil) != (err == nil)
 	c.filling = next

@@ -112,7 +112,7 @@ func TestCeiling(t *testing.T) {
 	eventually(t, "metrics of the wait", func() bool {
 		w.clock.Step(time.Minute)
 		of := gathered(t, registry)
-		return of["ceiling_ratio"] == 0.5 && of["cpu_cores used"] == 4.5 && of["job_releases_total Room"] == 0
+		return of["ceiling_ratio"] == 0.5 && of["cpu_cores used"] == 4.5 && of["longest_wait_seconds"] > 0 && of["job_releases_total Room"] == 0
 	})
 	for _, name := range []string{"late", "soon", "any"} {
 		w.becomes(t, v1alpha1.Job, name, "WaitingForRoom: batch/under", "metadata", "annotations", ledger.AnnotationReason)
@@ -221,6 +221,27 @@ func TestRoomForCronJobs(t *testing.T) {
 	}
 	w.at(11.8)
 	w.becomes(t, v1alpha1.Job, "any", false, "spec", "suspend")
+}
+
+// TestUnreadAnnotation: a Job the deadline of which cannot be read is told so, once, and waits as one without.
+func TestUnreadAnnotation(t *testing.T) {
+	text := strings.Replace(waitingJob("hurries", 0), `"annotations": {}`, `"annotations": {"`+v1alpha1.AnnotationDeadline+`": "at six"}`, 1)
+	w := newWorld(t, text, underCeiling)
+	w.at(2)
+	w.run(t, nil)
+	w.becomes(t, v1alpha1.Job, "hurries", true, "spec", "suspend")
+	w.minutes(t, 10)
+	told := 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, event := range w.events {
+		if strings.Contains(event, `Job hurries: Unreadable: metadata.annotations[evenkeel.dev/deadline]: "at six"`) {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times: %v", told, w.events)
+	}
 }
 
 // TestDeadlineBeatsCeiling: a Job that cannot wait for the end of the window is released inside it, and a process that

@@ -495,8 +495,13 @@ func TestWithoutRoom(t *testing.T) {
 				policies = append(policies, newPolicy(t, fmt.Sprint(i), lines...))
 			}
 			moment := At(test.at, policies)
-			if got := moment.WithoutRoom(job(Job{Created: test.created, Held: true})); got != test.want || moment.Ceiling() != test.ceiling {
-				t.Errorf("%s under %d %%, want %s under %d %%", got, moment.Ceiling(), test.want, test.ceiling)
+			since := moment.WithoutRoom(job(Job{Created: test.created, Held: true}))
+			want := test.at.Add(-test.want)
+			if test.want == 0 {
+				want = time.Time{}
+			}
+			if !since.Equal(want) || moment.Ceiling() != test.ceiling {
+				t.Errorf("since %s under %d %%, want %s under %d %%", since, moment.Ceiling(), want, test.ceiling)
 			}
 		})
 	}

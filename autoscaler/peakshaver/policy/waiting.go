@@ -82,10 +82,9 @@ func (m *Moment) Ceiling() (lowest int32) {
 	return lowest
 }
 
-// WithoutRoom is how long a Job that waits has found no room: since the first window of the last days that it met has closed.
-// Zero where none has.
-func (m *Moment) WithoutRoom(o *Object) time.Duration {
-	var since time.Time
+// WithoutRoom is since when a Job that waits has found no room: the first window of the last days that it met has closed. Zero
+// where none has.
+func (m *Moment) WithoutRoom(o *Object) (since time.Time) {
 	for i, p := range m.policies {
 		if !p.defers(o) {
 			continue
@@ -93,16 +92,13 @@ func (m *Moment) WithoutRoom(o *Object) time.Duration {
 		f := phaseOf(p, m.now, m.spans[i], o)
 		closed := f.closed(o.Job.Created)
 		if closed.IsZero() {
-			return 0
+			return closed
 		}
 		if closed.After(since) {
 			since = closed
 		}
 	}
-	if since.IsZero() {
-		return 0
-	}
-	return m.now.Sub(since)
+	return since
 }
 
 // closed is when the first window after a time closed; zero where none has.

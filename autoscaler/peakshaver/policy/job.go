@@ -8,7 +8,11 @@ import (
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
-const defaultMargin = 20 // per cent
+const (
+	defaultMargin = 20 // per cent
+	// longestRun is what a run is taken for that is said to be longer, so that times can be reckoned with.
+	longestRun = 10 * 365 * 24 * time.Hour
+)
 
 // deadline of a Job by the policy; zero where it has none.
 func (p *Policy) deadline(job *Job) time.Time {
@@ -41,6 +45,7 @@ func (p *Policy) lead(runTime time.Duration) time.Duration {
 	if runTime <= 0 {
 		runTime = p.spec.Deadline.ExpectedRunTime.Duration
 	}
+	runTime = min(runTime, longestRun)
 	margin := int32(defaultMargin)
 	if p.spec.Deadline.Margin != nil {
 		margin = *p.spec.Deadline.Margin

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -549,5 +550,18 @@ func TestOrderOfPolicies(t *testing.T) {
 		if diff := cmp.Diff(want, At(clock(9, 0), policies).Decide(o)); diff != "" {
 			t.Fatalf("(-want +got)\n%s", diff)
 		}
+	}
+}
+
+// TestEndlessRunTime: however long a Job may run, it must not start later for it.
+func TestEndlessRunTime(t *testing.T) {
+	p := newPolicy(t, "p", day, jobs, suspend, `deadline: {expectedRunTime: 1h, margin: 1000}`)
+	last := p.latestStart(&Job{Created: clock(8, 0), Deadline: clock(20, 0)})
+	for _, took := range []time.Duration{time.Hour, 5 * time.Hour, 1000 * time.Hour, math.MaxInt64 / 10, math.MaxInt64 / 2, math.MaxInt64} {
+		latest := p.latestStart(&Job{Created: clock(8, 0), Deadline: clock(20, 0), RunTime: history.RunTime{Mean: took, Likely: took, Surely: took}})
+		if latest.After(last) {
+			t.Errorf("one that runs for %s may start at %s, a shorter one at %s", took, latest, last)
+		}
+		last = latest
 	}
 }

@@ -52,7 +52,7 @@ func (m *Moment) RunTime(o *Object) history.RunTime {
 	}
 	for _, p := range m.policies {
 		if p.spec.Deadline != nil && p.defers(o) {
-			f.Mean = max(f.Mean, p.spec.Deadline.ExpectedRunTime.Duration)
+			f.Mean = max(f.Mean, min(p.spec.Deadline.ExpectedRunTime.Duration, longestRun))
 		}
 	}
 	f.Likely, f.Surely = f.Mean, f.Mean

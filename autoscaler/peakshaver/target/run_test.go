@@ -80,6 +80,8 @@ func TestRunTime(t *testing.T) {
 		"as it says":              {declared, nil, same(40 * time.Minute)},
 		"no longer than it may":   {`spec: {activeDeadlineSeconds: 600}`, nil, same(10 * time.Minute)},
 		"what it says is no time": {"metadata: {annotations: {evenkeel.dev/expected-run-time: long}}\nspec: {activeDeadlineSeconds: 600}", nil, same(10 * time.Minute)},
+		"it may for ever":         {`spec: {activeDeadlineSeconds: 9223372036854}`, nil, same(10 * 365 * 24 * time.Hour)},
+		"it says for ever":        {`metadata: {annotations: {evenkeel.dev/expected-run-time: 2000000h}}`, nil, same(10 * 365 * 24 * time.Hour)},
 		"nothing is known":        {`{}`, nil, history.RunTime{}},
 	} {
 		if diff := cmp.Diff(test.want, RunTime(object(t, test.text), test.runs)); diff != "" {

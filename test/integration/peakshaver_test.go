@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -349,6 +350,34 @@ spec:
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("the command ended with %v", err)
+	}
+}
+
+// TestPeakShaverLosesItsLease: a peak shaver that another has followed ends, and says why.
+func TestPeakShaverLosesItsLease(t *testing.T) {
+	newCRDs(t)
+	newNamespace(t, "leases")
+	leases := admin(t).CoordinationV1().Leases("leases")
+	cmd := peakshaver.NewCommand()
+	cmd.SetArgs([]string{"--kubeconfig=" + writeKubeconfig(t, cluster(t).RESTConfig()), "--secure-port=0", "--leader-elect-namespace=leases"})
+	cmd.SetContext(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Execute() }()
+	eventually(t, "it to lead", func(ctx context.Context) (bool, error) {
+		lease, err := leases.Get(ctx, shaver, metav1.GetOptions{})
+		return err == nil && ptr.Deref(lease.Spec.HolderIdentity, "") != "", nil
+	})
+	taken := []byte(`{"spec": {"holderIdentity": "another", "leaseDurationSeconds": 600}}`)
+	if _, err := leases.Patch(t.Context(), shaver, types.MergePatchType, taken, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "another peakshaver leads") {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it goes on")
 	}
 }
 

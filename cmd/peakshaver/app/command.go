@@ -138,11 +138,12 @@ func (o *options) lead(ctx context.Context, config *rest.Config, state *health) 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 1)
+	led, ended := make(chan struct{}), make(chan error, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, Name: name, LeaseDuration: leaseTime, RenewDeadline: renewTime, RetryPeriod: retryTime, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
+				close(led)
 				ended <- o.work(ctx, config)
 				cancel()
 			},
@@ -154,16 +155,19 @@ func (o *options) lead(ctx context.Context, config *rest.Config, state *health) 
 	}
 	state.watch(elector)
 	elector.Run(ctx)
-	lost := ctx.Err() == nil
-	select {
-	case err := <-ended:
-		if err == nil && lost {
-			err = errors.New("another peakshaver leads now")
+	lost := ctx.Err() == nil // who never led gives up only when the context ends
+	if !lost {
+		select {
+		case <-led:
+		default:
+			return nil
 		}
-		return err
-	default:
-		return nil // never led
 	}
+	err = <-ended // what was begun
+	if err == nil && lost {
+		err = errors.New("another peakshaver leads now, or the API server was not reached in time to stay the leader")
+	}
+	return err
 }
 
 // work carries policies out until the context ends. Where the cluster gets other kinds, it begins anew.

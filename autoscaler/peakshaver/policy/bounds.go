@@ -93,10 +93,10 @@ func (t *turn) boundAutoscaler(level []phase) {
 		}
 		t.until(f.edge())
 		if target, ok := resolve(bounds.MinReplicas, bounds.MinReplicasPercent, original.MinReplicas); ok {
-			t.until(least.ask(f, target))
+			t.until(least.ask(f, max(target, min(1, original.MinReplicas)))) // a share of 0 wakes nobody
 		}
 		if target, ok := resolve(bounds.MaxReplicas, bounds.MaxReplicasPercent, original.MaxReplicas); ok {
-			t.until(most.ask(f, target))
+			t.until(most.ask(f, max(1, target)))
 		}
 		if f.acts() {
 			t.say(f.policy, WindowOpen)
@@ -135,7 +135,7 @@ type side struct {
 }
 
 func (s *side) ask(f *phase, target int32) (next time.Time) {
-	value, next := f.between(s.base, max(1, target))
+	value, next := f.between(s.base, target)
 	if !f.acts() {
 		return next
 	}

@@ -37,14 +37,19 @@ spec:
   action: {suspend: true}
 `
 
+// newOnce is of a Job that runs one pod, which nobody schedules.
+func newOnce() batchv1.JobSpec {
+	pod := newPod("", "", "nobody", "none", "10m").Spec
+	pod.RestartPolicy = v1.RestartPolicyNever
+	return batchv1.JobSpec{Template: v1.PodTemplateSpec{Spec: pod}}
+}
+
 // newJob creates a Job whose pod runs for a second, and returns it as it is stored.
 func newJob(t *testing.T, name string, change func(*batchv1.Job)) *batchv1.Job {
 	t.Helper()
-	pod := newPod("", "", "nobody", "none", "10m").Spec
-	pod.RestartPolicy = v1.RestartPolicyNever
 	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Namespace: admitted, Name: name, Labels: map[string]string{"tier": "batch"}},
-		Spec:       batchv1.JobSpec{Template: v1.PodTemplateSpec{Spec: pod}},
+		Spec:       newOnce(),
 	}
 	if change != nil {
 		change(job)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
-	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -100,11 +99,7 @@ func TestPeakShaverKindsLater(t *testing.T) {
 		_, err := scaled.List(ctx, metav1.ListOptions{})
 		return apierrors.IsNotFound(err), nil
 	})
-	spec := newPod("", "", "nobody", "none", "10m").Spec
-	spec.RestartPolicy = v1.RestartPolicyNever
-	create(t, admin(t).BatchV1().Jobs("later").Create, &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "later", Name: "it"}, Spec: batchv1.JobSpec{Template: v1.PodTemplateSpec{Spec: spec}},
-	})
+	create(t, admin(t).BatchV1().Jobs("later").Create, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "later", Name: "it"}, Spec: newOnce()})
 	apply(t, objectOf(t, later))
 	cmd := peakshaver.NewCommand()
 	cmd.SetArgs([]string{"--kubeconfig=" + writeKubeconfig(t, cluster(t).RESTConfig()), "--leader-elect=false", "--secure-port=0"})
@@ -179,12 +174,11 @@ func TestPeakShaverOthers(t *testing.T) {
 		}
 		kinds[kind] = created
 	}
-	inQueue := newPod("", "", "nobody", "none", "10m").Spec
-	inQueue.RestartPolicy = v1.RestartPolicyNever
+	inQueue := newOnce()
+	inQueue.Suspend = ptr.To(false)
 	for name, labels := range map[string]map[string]string{"plain": {"shaved": "queues"}, "queued": {"shaved": "queues", "kueue.x-k8s.io/queue-name": "it"}} {
 		create(t, admin(t).BatchV1().Jobs(queued).Create, &batchv1.Job{
-			ObjectMeta: metav1.ObjectMeta{Namespace: queued, Name: name, Labels: labels},
-			Spec:       batchv1.JobSpec{Suspend: ptr.To(false), Template: v1.PodTemplateSpec{Spec: inQueue}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: queued, Name: name, Labels: labels}, Spec: inQueue,
 		})
 	}
 	apply(t, objectOf(t, stopping))

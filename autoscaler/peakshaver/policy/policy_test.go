@@ -104,7 +104,7 @@ func TestDecide(t *testing.T) {
 		"an autoscaler":      {[][]string{{day, autoscalers, `action: {autoscaler: {minReplicas: 1, maxReplicas: 4}}`}}, autoscaler(2, 10), clock(9, 0), Values{MinReplicas: 1, MaxReplicas: 4}, WindowOpen, clock(18, 0), []string{"0"}},
 		"max below min":      {[][]string{{day, autoscalers, `action: {autoscaler: {maxReplicas: 2}}`}}, autoscaler(5, 10), clock(9, 0), Values{MinReplicas: 2, MaxReplicas: 2}, WindowOpen, clock(18, 0), []string{"0"}},
 		"min above max":      {[][]string{{day, autoscalers, `action: {autoscaler: {minReplicas: 12}}`}}, autoscaler(5, 10), clock(9, 0), Values{MinReplicas: 12, MaxReplicas: 12}, WindowOpen, clock(18, 0), []string{"0"}},
-		"a share of 0 is 0": {[][]string{{day, autoscalers, `action: {autoscaler: {minReplicasPercent: 50, maxReplicas: 4}}`}}, autoscaler(0, 10), clock(9, 0), Values{MinReplicas: 0, MaxReplicas: 4}, WindowOpen, clock(18, 0), []string{"0"}},
+		"a share of 0 is 0":  {[][]string{{day, autoscalers, `action: {autoscaler: {minReplicasPercent: 50, maxReplicas: 4}}`}}, autoscaler(0, 10), clock(9, 0), Values{MinReplicas: 0, MaxReplicas: 4}, WindowOpen, clock(18, 0), []string{"0"}},
 		"shares, at least 1": {[][]string{{day, autoscalers, `action: {autoscaler: {minReplicasPercent: 10, maxReplicasPercent: 50}}`}}, autoscaler(1, 3), clock(9, 0), Values{MinReplicas: 1, MaxReplicas: 2}, WindowOpen, clock(18, 0), []string{"0"}},
 
 		"a paused ScaledObject": {[][]string{{day, `selection: {kinds: [ScaledObject]}`, `action: {pauseScaledObjects: true}`}}, object(v1alpha1.ScaledObject, Values{}), clock(9, 0), Values{Paused: true}, WindowOpen, clock(18, 0), []string{"0"}},

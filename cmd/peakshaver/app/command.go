@@ -15,7 +15,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiserveroptions "k8s.io/apiserver/pkg/server/options"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -172,13 +171,9 @@ func (o *options) lead(ctx context.Context, config *rest.Config, state *health) 
 
 // work carries policies out until the context ends. Where the cluster gets other kinds, it begins anew.
 func (o *options) work(ctx context.Context, config *rest.Config) error {
-	client, err := kubernetes.NewForConfig(config)
+	kinds, objects, err := connect(config)
 	if err != nil {
-		return fmt.Errorf("making a client: %w", err)
-	}
-	objects, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return fmt.Errorf("making a client: %w", err)
+		return err
 	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	defer broadcaster.Shutdown()
@@ -203,7 +198,7 @@ func (o *options) work(ctx context.Context, config *rest.Config) error {
 		Usage: load, Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: name}),
 	}
 	for ctx.Err() == nil && err == nil {
-		err = carryOut(ctx, client.Discovery(), cfg)
+		err = carryOut(ctx, kinds, cfg)
 	}
 	return err
 }

@@ -14,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 
@@ -200,19 +198,15 @@ func (f *forecast) readCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(config)
+	client, objects, err := connect(config)
 	if err != nil {
-		return fmt.Errorf("making a client: %w", err)
-	}
-	objects, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return fmt.Errorf("making a client: %w", err)
+		return err
 	}
 	resources := []schema.GroupVersionResource{
 		{Version: "v1", Resource: "namespaces"}, {Version: "v1", Resource: "configmaps"},
 		{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"},
 	}
-	kinds, err := presentKinds(client.Discovery())
+	kinds, err := presentKinds(client)
 	if err != nil {
 		return err
 	}

@@ -69,9 +69,9 @@ func (c *Controller) admission() *v1alpha1.PeakAdmissionSpec {
 	return spec
 }
 
-// outdated tells that what was told is not what is to be told, or expires before then.
+// outdated tells that what was told is not what is to be told, or expires before then, or later than if it were told now.
 func outdated(told, spec *v1alpha1.PeakAdmissionSpec, then time.Time) bool {
-	if told.Expires != nil && told.Expires.Time.Before(then) {
+	if told.Expires != nil && (told.Expires.Time.Before(then) || spec.Expires.Before(told.Expires)) {
 		return true
 	}
 	is := *spec

@@ -360,6 +360,8 @@ func TestTellAdmission(t *testing.T) {
 		{at: "08:00:03", do: func() { load() }, writes: 1},
 		{at: "08:00:04"},
 		{at: "08:00:05", do: func() { load(&loaded{Policy: p}) }, writes: 1, rules: 1, expires: "08:02:05"},
+		{at: "12:00:00", writes: 1, rules: 1, expires: "12:02:00"},
+		{at: "08:00:06", writes: 1, rules: 1, expires: "08:02:06"}, // the clock is set back, and nobody has the API server go on for hours
 		{at: "08:00:07", do: func() { c.ServerClock = clocktesting.NewFakePassiveClock(monday.Add(-time.Hour)) }, writes: 1, rules: 1, expires: "05:02:00"},
 		{at: "18:00:00", writes: 1},
 		{at: "18:00:01"},

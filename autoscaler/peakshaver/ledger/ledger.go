@@ -170,7 +170,9 @@ func (s *State) Change(want policy.Values, because Because) *Change {
 	if slices.Equal(words, s.original) {
 		return s.restore(because)
 	}
-	if s.Held && !s.Foreign && !s.New && slices.Equal(words, s.set) && s.reason == because.Reason {
+	// A reason that somebody took away is not fought for.
+	explained := s.reason == because.Reason || !s.annotated
+	if s.Held && !s.Foreign && !s.New && slices.Equal(words, s.set) && explained {
 		return nil
 	}
 	annotations := map[string]any{AnnotationReason: because.Reason, AnnotationUntil: nil}

@@ -193,6 +193,11 @@ func TestAnotherReason(t *testing.T) {
 	if again := read(t, v1alpha1.Job, after).Change(policy.Values{Suspend: true}, waiting); again != nil {
 		t.Errorf("told twice: %s", again.Patch)
 	}
+	stripped := after.DeepCopy()
+	stripped.SetAnnotations(nil)
+	if again := read(t, v1alpha1.Job, stripped).Change(policy.Values{Suspend: true}, waiting); again != nil {
+		t.Errorf("somebody takes the reason away, and it is fought for: %s", again.Patch)
+	}
 	back := apply(t, after, read(t, v1alpha1.Job, after).Change(policy.Values{}, waiting))
 	if diff := cmp.Diff(bare(before), bare(back)); diff != "" {
 		t.Errorf("-before +restored:\n%s", diff)

@@ -491,6 +491,11 @@ func TestKilled(t *testing.T) {
 	mu.Unlock()
 	w.clock.SetTime(monday.AddDate(1, 0, 0))
 	w.run(t, nil)
+	defer func() {
+		if t.Failed() {
+			t.Log(cmp.Diff(before, w.snapshot(t)))
+		}
+	}()
 	eventually(t, "everything to be restored", func() bool { return cmp.Equal(before, w.snapshot(t)) })
 }
 

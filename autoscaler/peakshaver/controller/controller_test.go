@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -452,13 +454,17 @@ func TestKilled(t *testing.T) {
 	w.client.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if left--; left != 0 {
-			return left < 0, nil, errors.Join(map[bool]error{true: errors.New("killed")}[left < 0])
+		if left--; left < 0 {
+			return true, nil, errors.New("killed")
+		}
+		if left > 0 {
+			object, err := w.patch(action)
+			return true, object, err
 		}
 		killed++
 		kill()
 		if random.IntN(2) == 0 { // the write is carried out, and nobody is left to hear of it
-			_, _, _ = clienttesting.ObjectReaction(w.client.Tracker())(action)
+			_, _ = w.patch(action)
 		}
 		return true, nil, errors.New("killed")
 	})
@@ -497,6 +503,36 @@ func TestKilled(t *testing.T) {
 		}
 	}()
 	eventually(t, "everything to be restored", func() bool { return cmp.Equal(before, w.snapshot(t)) })
+}
+
+// patch refuses what is for another version than there is, as an API server does and this client does not.
+func (w *world) patch(action clienttesting.Action) (runtime.Object, error) {
+	change, ok := action.(clienttesting.PatchAction)
+	if !ok || change.GetSubresource() != "" {
+		_, object, err := clienttesting.ObjectReaction(w.client.Tracker())(action)
+		return object, err
+	}
+	resource, of := action.GetResource(), &unstructured.Unstructured{}
+	is, err := w.client.Tracker().Get(resource, action.GetNamespace(), change.GetName())
+	if err == nil {
+		err = json.Unmarshal(change.GetPatch(), &of.Object)
+	}
+	if err != nil {
+		return nil, err
+	}
+	version := target.AsObject(is).GetResourceVersion()
+	if of.GetResourceVersion() != version {
+		return nil, apierrors.NewConflict(resource.GroupResource(), change.GetName(), errors.New("it has changed"))
+	}
+	if _, _, err = clienttesting.ObjectReaction(w.client.Tracker())(action); err != nil {
+		return nil, err
+	}
+	if is, err = w.client.Tracker().Get(resource, action.GetNamespace(), change.GetName()); err != nil {
+		return nil, err
+	}
+	next := target.AsObject(is).DeepCopy()
+	next.SetResourceVersion(version + "i")
+	return next, w.client.Tracker().Update(resource, next, action.GetNamespace())
 }
 
 // snapshot is what the owners see of their objects.

@@ -72,6 +72,7 @@ require (
 	github.com/cockroachdb/datadriven v1.0.2
 	go.etcd.io/etcd/server/v3 v3.7.0
 	go.uber.org/goleak v1.3.0
+	gonum.org/v1/gonum v0.17.0
 	gonum.org/v1/plot v0.17.0
 	k8s.io/kube-aggregator v0.0.0
 	k8s.io/kubernetes v1.37.1

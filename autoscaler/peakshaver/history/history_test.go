@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,29 +69,127 @@ func TestOrderOfRuns(t *testing.T) {
 	}
 }
 
-// TestCoverage: of runs that vary as logarithms do, about as many take longer than Likely and Surely as should.
+// families of n runs each, of which the logarithms deviate as the function says, and one more run of each.
+func families(random *rand.Rand, count, n int, deviation func() float64) (all []Run, next map[string]time.Duration) {
+	next = map[string]time.Duration{}
+	for k := range count {
+		s, family := deviation(), fmt.Sprint(k)
+		draw := func() time.Duration { return time.Duration(math.Exp(random.NormFloat64()*s) * float64(time.Hour)) }
+		for i := range n {
+			all = append(all, Run{Name: fmt.Sprint(k, "-", i), Family: family, Ended: at(float64(i)), Took: draw()})
+		}
+		next[family] = draw()
+	}
+	return all, next
+}
+
+// TestCoverage: of runs that vary as logarithms do, about as many take longer than Likely and Surely as should; whether
+// families are alike in how much they vary, or not, or there is but one.
 func TestCoverage(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for n, most := range map[int][2]float64{4: {0.07, 0.03}, 7: {0.06, 0.015}, 30: {0.06, 0.015}} {
-		longer, much := 0, 0
-		const trials = 20_000
-		for range trials {
-			draw := func() time.Duration { return time.Duration(math.Exp(random.NormFloat64()*0.3) * 1e9) }
-			took := make([]time.Duration, n)
-			for i := range took {
-				took[i] = draw()
-			}
-			f, next := forecast(took), draw()
-			if next > f.Likely {
-				longer++
-			}
-			if next > f.Surely {
-				much++
+	alike := func() float64 { return 0.3 }
+	unlike := func() float64 { // of variances that deviate by half of their mean
+		s := 0.0
+		for range 12 {
+			x := random.NormFloat64()
+			s += x * x
+		}
+		return 0.3 * math.Sqrt(10/s)
+	}
+	for name, test := range map[string]struct {
+		n, count        int
+		deviation       func() float64
+		longer, surely  float64
+		wide            float64 // what the bounds are of those of somebody who knows the deviation, at most
+		least, narrower float64
+	}{
+		"one family of 4":   {4, 1, alike, 0.07, 0.03, 10, 0.01, 0.001},
+		"one family of 30":  {30, 1, alike, 0.065, 0.018, 1.1, 0.02, 0.001},
+		"alike, 4 of each":  {4, 200, alike, 0.06, 0.013, 1.05, 0.03, 0.005},
+		"alike, 7 of each":  {7, 200, alike, 0.06, 0.013, 1.04, 0.03, 0.005},
+		"unlike, 7 of each": {7, 200, unlike, 0.06, 0.015, 1.2, 0.03, 0.005},
+	} {
+		longer, much, wide, trials := 0, 0, 0.0, 0
+		for trials < 20_000 {
+			runs, next := families(random, test.count, test.n, test.deviation)
+			for family, f := range Of(runs) {
+				trials++
+				wide += math.Log(f.Surely.Hours()) / (surely * 0.3 * math.Sqrt(1+1/float64(test.n)))
+				if next[family] > f.Likely {
+					longer++
+				}
+				if next[family] > f.Surely {
+					much++
+				}
 			}
 		}
-		if a, b := float64(longer)/trials, float64(much)/trials; a > most[0] || b > most[1] || a == 0 {
-			t.Errorf("after %d runs %.3f take longer than is likely and %.3f than is sure", n, a, b)
+		a, b, w := float64(longer)/float64(trials), float64(much)/float64(trials), wide/float64(trials)
+		if a > test.longer || b > test.surely || a < test.least || b < test.narrower || w > test.wide {
+			t.Errorf("%s: %.4f take longer than is likely and %.4f than is sure, with bounds %.2f times as wide as need be", name, a, b, w)
 		}
+	}
+}
+
+// TestCommon draws variances from the distribution that they are taken to have.
+func TestCommon(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	samples := func(count, n int, variance func() float64) (all []*sample) {
+		runs, _ := families(random, count, n, func() float64 { return math.Sqrt(variance()) })
+		byFamily := map[string][]Run{}
+		for _, r := range runs {
+			byFamily[r.Family] = append(byFamily[r.Family], r)
+		}
+		for family, runs := range byFamily {
+			all = append(all, newSample(family, runs))
+		}
+		return all
+	}
+	const variance, degrees = 0.04, 8
+	inverse := func() float64 {
+		sum := 0.0
+		for range degrees {
+			x := random.NormFloat64()
+			sum += x * x
+		}
+		return variance * degrees / sum
+	}
+	for _, n := range []int{3, 7, 20} {
+		if got := commonOf(samples(5000, n, inverse)); math.Abs(got.variance/variance-1) > 0.1 || math.Abs(got.degrees/degrees-1) > 0.25 {
+			t.Errorf("of %d runs each: %+v", n, got)
+		}
+	}
+	if got := commonOf(samples(5000, 7, func() float64 { return variance })); math.Abs(got.variance/variance-1) > 0.05 || got.degrees < 100 {
+		t.Errorf("of families that are alike: %+v", got)
+	}
+	if got := commonOf(samples(5000, 7, func() float64 { return math.Exp(3 * random.NormFloat64()) })); got.degrees > 2 {
+		t.Errorf("of families that have nothing in common: %+v", got)
+	}
+	for name, all := range map[string][]*sample{"none": nil, "one": samples(1, 7, inverse), "single runs": samples(9, 1, inverse)} {
+		if got := commonOf(all); got != (common{}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestFamilies: what one learns of another.
+func TestFamilies(t *testing.T) {
+	const m = time.Minute
+	of := func(name string, took ...time.Duration) (all []Run) {
+		for _, r := range runs(took...) {
+			r.Family = name
+			all = append(all, r)
+		}
+		return all
+	}
+	steady := slices.Concat(of("a", 9*m, 10*m, 11*m), of("b", 19*m, 20*m, 21*m), of("c", 29*m, 30*m, 33*m))
+	alone := Of(of("new", 10*m))["new"]
+	among := Of(append(steady, of("new", 10*m)...))["new"]
+	if alone.Surely != 20*m || among.Surely <= 11*m || among.Surely >= 15*m {
+		t.Errorf("a single run of 10 minutes lasts %s at most, and %s among others that are steady", alone.Surely, among.Surely)
+	}
+	same := Of(slices.Concat(of("a", 10*m, 10*m, 10*m), of("b", 20*m, 20*m), of("c", m, m, m)))
+	if got := same["a"].Surely; got < 10*m || got > 10*m+10*time.Second {
+		t.Errorf("of families whose runs are all the same, one of 10 minutes takes up to %s", got)
 	}
 }
 

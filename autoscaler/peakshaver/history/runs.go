@@ -49,41 +49,58 @@ func Of(runs []Run) Runs {
 			families[r.Family] = append(families[r.Family], r)
 		}
 	}
-	forecasts := Runs{}
+	var all []*sample
 	for family, runs := range families {
-		slices.SortFunc(runs, func(a, b Run) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.Name, b.Name)) })
-		took := make([]time.Duration, min(kept, len(runs)))
-		for i := range took {
-			took[i] = runs[i].Took
-		}
-		forecasts[family] = forecast(took)
+		all = append(all, newSample(family, runs))
+	}
+	slices.SortFunc(all, func(a, b *sample) int { return cmp.Compare(a.family, b.family) })
+	common, forecasts := commonOf(all), Runs{}
+	for _, s := range all {
+		forecasts[s.family] = s.forecast(common)
 	}
 	return forecasts
 }
 
+// sample of a family's runs: the mean and variance are of the logarithms of their times.
+type sample struct {
+	family         string
+	n              float64
+	mean, variance float64
+	took, longest  time.Duration // took: on average
+}
+
+// newSample of a family has its latest 50 runs.
+func newSample(family string, runs []Run) *sample {
+	slices.SortFunc(runs, func(a, b Run) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.Name, b.Name)) })
+	runs = runs[:min(kept, len(runs))]
+	s := &sample{family: family, n: float64(len(runs))}
+	for _, r := range runs {
+		s.took += r.Took
+		s.longest = max(s.longest, r.Took)
+		s.mean += math.Log(float64(r.Took)) / s.n
+	}
+	s.took /= time.Duration(len(runs))
+	for _, r := range runs {
+		off := math.Log(float64(r.Took)) - s.mean
+		s.variance += off * off / max(1, s.n-1)
+	}
+	return s
+}
+
 // forecast of the next run, by the prediction interval of a lognormal distribution: with mean m and deviation s of the
-// logarithms of n runs, the next exceeds exp(m + t·s·√(1+1/n)) as often as Student's distribution of n−1 degrees exceeds t.
-// It is not taken for less than the longest of them, nor for more than four times that; a single one is doubled.
-func forecast(took []time.Duration) RunTime {
-	n := float64(len(took))
-	var sum time.Duration
-	var m, squares float64
-	for _, t := range took {
-		sum += t
-		m += math.Log(float64(t)) / n
-	}
-	for _, t := range took {
-		squares += (math.Log(float64(t)) - m) * (math.Log(float64(t)) - m)
-	}
-	longest := float64(slices.Max(took))
+// logarithms of n runs, the next exceeds exp(m + t·s·√(1+1/n)) as often as Student's distribution of s's degrees of freedom
+// exceeds t. It is not taken for less than the longest of them, nor for more than four times that; a single one, where
+// nothing is known of others either, is doubled.
+func (s *sample) forecast(c common) RunTime {
+	variance, degrees := c.moderate(s)
 	bound := func(z float64) time.Duration {
-		if n == 1 {
-			return 2 * took[0]
+		if degrees == 0 {
+			return 2 * s.took
 		}
-		bound := math.Exp(m + student(z, n-1)*math.Sqrt(squares/(n-1)*(1+1/n)))
-		return time.Duration(min(max(bound, longest), most*longest))
+		bound := math.Exp(s.mean + student(z, degrees)*math.Sqrt(variance*(1+1/s.n)))
+		return time.Duration(min(max(bound, float64(s.longest)), most*float64(s.longest)))
 	}
-	return RunTime{Mean: sum / time.Duration(len(took)), Likely: bound(likely), Surely: bound(surely), Runs: len(took)}
+	return RunTime{Mean: s.took, Likely: bound(likely), Surely: bound(surely), Runs: int(s.n)}
 }
 
 // student is the value that Student's distribution exceeds as often as the standard normal one exceeds z: Abramowitz and

@@ -301,7 +301,8 @@ type PeakEdge struct {
 	Ramp *metav1.Duration `json:"ramp,omitempty"`
 }
 
-// PeakDeadline lets a suspended Job start at the latest at deadline − expected run time × (1 + margin).
+// PeakDeadline lets a suspended Job start so long before its deadline as it runs on average, with a margin, or as only one
+// run in a hundred exceeds, if that is longer.
 type PeakDeadline struct {
 	// After is when a Job must be done, counted from its creation, unless its annotation evenkeel.dev/deadline says
 	// another time (RFC 3339). Without either a Job has no deadline.
@@ -321,7 +322,7 @@ type PeakDeadline struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be longer than 0"
 	ExpectedRunTime metav1.Duration `json:"expectedRunTime"`
 
-	// Margin is added to the expected run time, in per cent of it.
+	// Margin is added to the average run time, in per cent of it.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000

@@ -70,7 +70,7 @@ func (p *Policy) rule() v1alpha1.PeakAdmissionRule {
 		rule.NamespaceLabels = requirementsOf(p.namespaces)
 	}
 	if d := p.spec.Deadline; d != nil && rule.Suspend {
-		rule.Deadline = &v1alpha1.PeakAdmissionDeadline{After: d.After, Lead: metav1.Duration{Duration: p.lead(0)}}
+		rule.Deadline = &v1alpha1.PeakAdmissionDeadline{After: d.After, Lead: metav1.Duration{Duration: p.lead(0, 0)}}
 	}
 	return rule
 }

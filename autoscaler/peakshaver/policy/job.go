@@ -26,31 +26,31 @@ func (p *Policy) deadline(job *Job) time.Time {
 	return job.Deadline
 }
 
-// latestStart is when a Job must start so that it surely meets its deadline: deadline − run time × (1 + margin); or so that
-// it likely does, where it came too late for that. Where no run time is known, it is what the policy says. Zero for a Job
-// without a deadline.
+// latestStart is when a Job must start so that it surely meets its deadline; or so that it likely does, where it came too
+// late for that. Zero for a Job without a deadline.
 func (p *Policy) latestStart(job *Job) time.Time {
 	deadline := p.deadline(job)
 	if deadline.IsZero() {
 		return deadline
 	}
-	if surely := deadline.Add(-p.lead(job.RunTime.Surely)); !surely.Before(job.Created) {
+	if surely := deadline.Add(-p.lead(job.RunTime.Mean, job.RunTime.Surely)); !surely.Before(job.Created) {
 		return surely
 	}
-	return deadline.Add(-p.lead(job.RunTime.Likely))
+	return deadline.Add(-p.lead(job.RunTime.Mean, job.RunTime.Likely))
 }
 
-// lead is how long before its deadline a Job that runs for so long must start.
-func (p *Policy) lead(runTime time.Duration) time.Duration {
-	if runTime <= 0 {
-		runTime = p.spec.Deadline.ExpectedRunTime.Duration
+// lead is how long before its deadline a Job must start that runs for so long on average, and at most: for the mean with the
+// policy's margin, or for the most if that is longer. Where no run time is known, the mean is what the policy says.
+func (p *Policy) lead(mean, most time.Duration) time.Duration {
+	if mean <= 0 {
+		mean = p.spec.Deadline.ExpectedRunTime.Duration
 	}
-	runTime = min(runTime, longestRun)
+	mean, most = min(mean, longestRun), min(most, longestRun)
 	margin := int32(defaultMargin)
 	if p.spec.Deadline.Margin != nil {
 		margin = *p.spec.Deadline.Margin
 	}
-	return runTime + runTime/100*time.Duration(margin)
+	return max(most, mean+mean/100*time.Duration(margin))
 }
 
 // verdict is what one policy makes of suspending one object. suspend is nil where it has no say, and reason then tells

@@ -109,55 +109,70 @@ func (p *plan) add(j *placed, cpu int64) {
 	}
 }
 
-// lowest is the lowest level under which as many Jobs find room as without one, to about half a per cent.
-func (p *plan) lowest() int64 {
+// urgent are the first of some Jobs, those that must start within the same hour.
+func (p *plan) urgent(jobs []*placed) []*placed {
+	hour := func(j *placed) time.Duration { return time.Duration(j.due) * p.step / time.Hour }
+	n := 1
+	for n < len(jobs) && hour(jobs[n]) == hour(jobs[0]) {
+		n++
+	}
+	return jobs[:n]
+}
+
+// fill places Jobs under the lowest level at which as many find room as at any, to about half a per cent, and returns it.
+func (p *plan) fill(jobs []*placed) int64 {
 	low, high := int64(0), slices.Max(p.load)
-	for _, j := range p.all {
+	for _, j := range jobs {
 		high += j.cpu
 	}
-	all := p.fits(high)
+	all := p.under(high, jobs)
 	if all == 0 {
 		return 0
 	}
 	for high-low > max(1, high/256) {
-		if middle := low + (high-low)/2; p.fits(middle) < all {
+		p.clear(jobs)
+		if middle := low + (high-low)/2; p.under(middle, jobs) < all {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
+	p.clear(jobs)
+	p.under(high, jobs)
 	return high
 }
 
-// fits is how many Jobs find room under a level.
-func (p *plan) fits(level int64) int {
-	n := p.fill(level)
-	for _, j := range p.all {
-		if j.reason == Room {
+func (p *plan) clear(jobs []*placed) {
+	for _, j := range jobs {
+		if j.reason != "" {
 			p.add(j, -j.cpu)
 			j.reason = ""
 		}
 	}
-	return n
 }
 
-// fill places Jobs where there is room under a level, and counts them.
-func (p *plan) fill(level int64) int {
+// under places Jobs where there is room under a level, and counts them.
+func (p *plan) under(level int64, jobs []*placed) int {
 	n := 0
-	for _, j := range p.all {
-		if j.hurries {
-			continue
-		}
+	for _, j := range jobs {
 		most := level
 		if j.Ceiling > 0 {
 			most = min(most, j.Ceiling)
 		}
 		if at, ok := p.soonest(j, most-j.cpu); ok {
-			p.place(j, at, Room)
+			p.place(j, at, j.why())
 			n++
 		}
 	}
 	return n
+}
+
+// why a Job is released where there is room.
+func (j *placed) why() Reason {
+	if j.hurries {
+		return Deadline
+	}
+	return Room
 }
 
 // soonest is the first step from which on the load is not above most for the whole of a run.

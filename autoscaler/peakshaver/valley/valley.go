@@ -50,7 +50,7 @@ type Reason string
 const (
 	// Room: there is room for all of its run.
 	Room Reason = "Room"
-	// Deadline: there will be none in time, and it is least in the way now.
+	// Deadline: it cannot wait for its earliest start; or there will be no room in time, and it is least in the way now.
 	Deadline Reason = "Deadline"
 	// NoUsage: the load is not known, and its turn has come in an even ramp.
 	NoUsage Reason = "NoUsage"
@@ -66,7 +66,7 @@ type Release struct {
 type Answer struct {
 	// Release these, in this order.
 	Release []Release
-	// Level is the load up to which Jobs are placed, in millicores; 0 where none is.
+	// Level is the load up to which Jobs are placed, in millicores, the highest one; 0 where none is.
 	Level int64
 	// Next is when to ask again at the latest, if nothing changes; zero if nobody waits.
 	Next time.Time
@@ -74,9 +74,10 @@ type Answer struct {
 
 // Fill plans the Jobs of a question:
 //
-//  1. One that cannot wait for its earliest start is placed where the load is lowest until its latest start.
-//  2. All others are placed as soon as there is room for their whole run under the level and their ceiling, the earliest
-//     latest start first. The level is the lowest under which they all find room.
+//  1. One that cannot wait for its earliest start may start before it.
+//  2. They are placed as soon as there is room for their whole run under the level and their ceiling, the earliest latest
+//     start first. Those that must start within the same hour have a level of their own, the lowest under which as many
+//     find room as under any: what hurries does not raise the load of the valley.
 //  3. One that finds none under its ceiling is placed where the load is lowest until its latest start; without a deadline,
 //     nowhere.
 //
@@ -87,13 +88,11 @@ func Fill(q *Question) Answer {
 		return blind(q)
 	}
 	p := newPlan(q)
-	for _, j := range p.all {
-		if j.hurries {
-			p.place(j, p.calmest(j), Deadline)
-		}
+	level := int64(0)
+	for rest := p.all; len(rest) > 0; {
+		urgent := p.urgent(rest)
+		level, rest = max(level, p.fill(urgent)), rest[len(urgent):]
 	}
-	level := p.lowest()
-	p.fill(level)
 	for _, j := range p.all {
 		if j.reason == "" && !j.Latest.IsZero() {
 			p.place(j, p.calmest(j), Deadline)

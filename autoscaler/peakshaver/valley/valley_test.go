@@ -72,11 +72,19 @@ func TestFill(t *testing.T) {
 			next:   at(1),
 		},
 		"inside its window": {
-			reason: "it would start too late when the window closes: it goes when the load is lowest until then",
+			reason: "it would start too late when the window closes: it goes when there is room below the lowest load until then",
 			q: Question{Load: hourly(5, 7, 6, 1), Jobs: []Job{
 				{Name: "hurries", CPU: 2, RunTime: time.Hour, Earliest: at(3), Latest: at(2)}, {Name: "waits", CPU: 2, RunTime: time.Hour, Earliest: at(3), Latest: at(4)},
 			}},
-			want: "hurries Deadline", level: 3, next: at(1),
+			want: "hurries Deadline", level: 7, next: at(1),
+		},
+		"those that hurry do not raise the valley": {
+			reason: "one must start in the busy hour; the others keep to the level that they need",
+			q: Question{Load: hourly(5, 1, 1), Jobs: []Job{
+				{Name: "now", CPU: 1, RunTime: time.Hour, Latest: at(0)}, {Name: "a", CPU: 1, RunTime: time.Hour, Created: at(-9)},
+				{Name: "b", CPU: 1, RunTime: time.Hour},
+			}},
+			want: "now Room", level: 6, next: at(1),
 		},
 		"too late": {
 			reason: "a deadline that is missed already is missed by less",
@@ -109,7 +117,7 @@ func TestFill(t *testing.T) {
 			q: Question{Load: hourly(0, 0, 9000), Jobs: []Job{
 				{Name: "known", CPU: 3000, RunTime: time.Hour, Latest: at(1)}, {Name: "unknown", RunTime: time.Hour, Latest: at(2)},
 			}},
-			want: "known Room", level: 3001, next: at(1),
+			want: "known Room", level: 3000, next: at(1),
 		},
 		"unknown run time": {
 			reason: "it is taken to run for all that is planned, and there is no calmer time for that",
@@ -267,8 +275,8 @@ func (w *twin) choose(j *Job, level int64) (start int, reason Reason) {
 		if canEver := !j.Until.IsZero() && midnight.Add(time.Duration(starts[0])*w.step+j.RunTime).After(j.Until); canEver {
 			within = true
 		}
-		if !hurries && within && w.peak(j, i)+j.CPU <= level {
-			return i, Room
+		if within && w.peak(j, i)+j.CPU <= level {
+			return i, map[bool]Reason{true: Deadline, false: Room}[hurries]
 		}
 	}
 	if j.Latest.IsZero() || len(starts) == 0 {

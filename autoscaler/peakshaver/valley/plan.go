@@ -15,7 +15,8 @@ type plan struct {
 	step time.Duration
 	load []int64
 
-	all []*placed // in order
+	all             []*placed // in order
+	hurried, others []*placed // of them, by whether they cannot wait for their earliest start
 }
 
 // placed is a Job on the grid of a plan. It may start at the steps from first to last where there is room, and must by due.
@@ -42,6 +43,11 @@ func newPlan(q *Question) *plan {
 		}
 		p.bound(on)
 		p.all = append(p.all, on)
+		if on.hurries {
+			p.hurried = append(p.hurried, on)
+		} else {
+			p.others = append(p.others, on)
+		}
 	}
 	return p
 }
@@ -107,16 +113,6 @@ func (p *plan) add(j *placed, cpu int64) {
 	for i := j.at; i < min(j.at+j.steps, len(p.load)); i++ {
 		p.load[i] += cpu
 	}
-}
-
-// urgent are the first of some Jobs, those that must start within the same hour.
-func (p *plan) urgent(jobs []*placed) []*placed {
-	hour := func(j *placed) time.Duration { return time.Duration(j.due) * p.step / time.Hour }
-	n := 1
-	for n < len(jobs) && hour(jobs[n]) == hour(jobs[0]) {
-		n++
-	}
-	return jobs[:n]
 }
 
 // fill places Jobs under the lowest level at which as many find room as at any, to about half a per cent, and returns it.

@@ -76,8 +76,8 @@ type Answer struct {
 //
 //  1. One that cannot wait for its earliest start may start before it.
 //  2. They are placed as soon as there is room for their whole run under the level and their ceiling, the earliest latest
-//     start first. Those that must start within the same hour have a level of their own, the lowest under which as many
-//     find room as under any: what hurries does not raise the load of the valley.
+//     start first. The level is the lowest under which as many find room as under any; those that cannot wait have one of
+//     their own, so that they do not raise the load of the valley.
 //  3. One that finds none under its ceiling is placed where the load is lowest until its latest start; without a deadline,
 //     nowhere.
 //
@@ -88,11 +88,7 @@ func Fill(q *Question) Answer {
 		return blind(q)
 	}
 	p := newPlan(q)
-	level := int64(0)
-	for rest := p.all; len(rest) > 0; {
-		urgent := p.urgent(rest)
-		level, rest = max(level, p.fill(urgent)), rest[len(urgent):]
-	}
+	level := max(p.fill(p.hurried), p.fill(p.others))
 	for _, j := range p.all {
 		if j.reason == "" && !j.Latest.IsZero() {
 			p.place(j, p.calmest(j), Deadline)

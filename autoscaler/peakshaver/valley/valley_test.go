@@ -78,13 +78,12 @@ func TestFill(t *testing.T) {
 			}},
 			want: "hurries Deadline", level: 7, next: at(1),
 		},
-		"those that hurry do not raise the valley": {
-			reason: "one must start in the busy hour; the others keep to the level that they need",
-			q: Question{Load: hourly(5, 1, 1), Jobs: []Job{
-				{Name: "now", CPU: 1, RunTime: time.Hour, Latest: at(0)}, {Name: "a", CPU: 1, RunTime: time.Hour, Created: at(-9)},
-				{Name: "b", CPU: 1, RunTime: time.Hour},
+		"one that hurries does not raise the valley": {
+			reason: "it will start in the busy hour, and the other waits for the calm one all the same",
+			q: Question{Load: hourly(2, 5, 1, 1), Jobs: []Job{
+				{Name: "hurries", CPU: 1, RunTime: time.Hour, Created: at(1), Earliest: at(3), Latest: at(2)}, {Name: "waits", CPU: 3, RunTime: time.Hour},
 			}},
-			want: "now Room", level: 6, next: at(1),
+			level: 6, next: at(1),
 		},
 		"too late": {
 			reason: "a deadline that is missed already is missed by less",
@@ -117,7 +116,7 @@ func TestFill(t *testing.T) {
 			q: Question{Load: hourly(0, 0, 9000), Jobs: []Job{
 				{Name: "known", CPU: 3000, RunTime: time.Hour, Latest: at(1)}, {Name: "unknown", RunTime: time.Hour, Latest: at(2)},
 			}},
-			want: "known Room", level: 3000, next: at(1),
+			want: "known Room", level: 3001, next: at(1),
 		},
 		"unknown run time": {
 			reason: "it is taken to run for all that is planned, and there is no calmer time for that",

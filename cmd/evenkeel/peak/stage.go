@@ -61,11 +61,8 @@ func newStage(p *Peak, d *plan, expected time.Duration, plane *controlplane.Cont
 		epoch: epochOf(setting.Clock.Now(), d.Begins), released: make(chan time.Time, 1),
 	}
 	var err error
-	if s.client, err = kubernetes.NewForConfig(plane.RESTConfig()); err != nil {
-		return nil, fmt.Errorf("connecting to the control plane: %w", err)
-	}
-	if s.dynamic, err = dynamic.NewForConfig(plane.RESTConfig()); err != nil {
-		return nil, fmt.Errorf("connecting to the control plane: %w", err)
+	if s.client, s.dynamic, err = scenario.Connect(plane); err != nil {
+		return nil, err
 	}
 	if s.dir, err = os.MkdirTemp("", "evenkeel-peak-"); err != nil {
 		return nil, fmt.Errorf("making the scenario's directory: %w", err)

@@ -58,11 +58,8 @@ type stage struct {
 func newStage(o *ScaleDown, demand *scaling.Demand, plane *controlplane.ControlPlane, setting *scenario.Setting) (*stage, error) {
 	s := &stage{ScaleDown: o, demand: demand, setting: setting, plane: plane, stop: func() {}}
 	var err error
-	if s.client, err = kubernetes.NewForConfig(plane.RESTConfig()); err != nil {
-		return nil, fmt.Errorf("connecting to the control plane: %w", err)
-	}
-	if s.dynamic, err = dynamic.NewForConfig(plane.RESTConfig()); err != nil {
-		return nil, fmt.Errorf("connecting to the control plane: %w", err)
+	if s.client, s.dynamic, err = scenario.Connect(plane); err != nil {
+		return nil, err
 	}
 	if s.dir, err = os.MkdirTemp("", "evenkeel-scale-down-"); err != nil {
 		return nil, fmt.Errorf("making the scenario's directory: %w", err)

@@ -5,9 +5,12 @@ package scenario
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 
 	"github.com/evenkeel/evenkeel/internal/controlplane"
@@ -51,6 +54,19 @@ func (s *Setting) Start(ctx context.Context, o controlplane.Options) (*controlpl
 		s.View.Phase("export KUBECONFIG=" + plane.Kubeconfig())
 	}
 	return plane, err
+}
+
+// Connect returns clients of a control plane.
+func Connect(plane *controlplane.ControlPlane) (kubernetes.Interface, dynamic.Interface, error) {
+	typed, err := kubernetes.NewForConfig(plane.RESTConfig())
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting to the control plane: %w", err)
+	}
+	untyped, err := dynamic.NewForConfig(plane.RESTConfig())
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting to the control plane: %w", err)
+	}
+	return typed, untyped, nil
 }
 
 // Conclude reports the verdict, and keeps everything up for as long as was asked.

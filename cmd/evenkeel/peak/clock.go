@@ -17,8 +17,11 @@ type fastClock struct {
 const shortest = time.Millisecond
 
 // Now is what it shows.
-func (c *fastClock) Now() time.Time {
-	return c.epoch.Add(time.Duration(float64(c.wall.Since(c.zero)) * c.speed))
+func (c *fastClock) Now() time.Time { return c.at(c.wall.Now()) }
+
+// at is what it shows at a time of the wall's.
+func (c *fastClock) at(wall time.Time) time.Time {
+	return c.epoch.Add(time.Duration(float64(wall.Sub(c.zero)) * c.speed))
 }
 
 // Since is in the time of the day.

@@ -11,30 +11,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/workload"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
-	"github.com/evenkeel/evenkeel/internal/replay/bitbrains"
 )
 
-// Peak is the scenario as its flags have it. All times are of the day that is played.
+// Peak is the scenario as its flags have it.
 type Peak struct {
-	Length      time.Duration
-	Speed       float64       // seconds of the day in a second
-	Services    int           // days of each machine of the trace that are played at once
-	ServicePeak int           // of the cluster's CPU, what services used in their highest hour on the days before, in per cent
-	Batch       int           // of all work, what can wait, in per cent
-	Due         time.Duration // how long after it was created a Job must be done
-	Window      time.Duration // of the policy: the busiest hours of the days before, whole hours
-	Stagger     time.Duration // over which Jobs are released when the window closes
-	Seed        uint64
+	workload.Options
+	Speed   float64 // seconds of the day in a second
+	Ceiling int     // of the cluster's CPU, up to which the policy releases Jobs after its window, in per cent
 }
 
 // New is the scenario with its defaults.
-func New() *Peak {
-	return &Peak{
-		Length: 30 * time.Hour, Speed: 720, Services: 6, ServicePeak: 50, Batch: 30, Due: 24 * time.Hour,
-		Window: 8 * time.Hour, Stagger: 8 * time.Hour, Seed: 1,
-	}
-}
+func New() *Peak { return &Peak{Options: workload.Default(), Speed: 480, Ceiling: 75} }
 
 // Bind adds the scenario's flags.
 func (p *Peak) Bind(f *pflag.FlagSet) {
@@ -45,13 +34,17 @@ func (p *Peak) Bind(f *pflag.FlagSet) {
 	f.IntVar(&p.Batch, "batch", p.Batch, "What of all work Jobs do that can wait, in per cent.")
 	f.DurationVar(&p.Due, "due", p.Due, "How long after its creation a Job must be done.")
 	f.DurationVar(&p.Window, "window", p.Window, "How long the policy has Jobs wait: in the busiest hours of the days before.")
-	f.DurationVar(&p.Stagger, "stagger", p.Stagger, "How long the policy takes to release Jobs after its window.")
+	f.IntVar(&p.Ceiling, "ceiling", p.Ceiling, "Use of the cluster's CPU up to which the policy releases Jobs after its window, in per cent.")
+	f.IntVar(&p.Runs, "runs", p.Runs, "How many earlier runs of each Job are known, one on each of the days before.")
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "Seed of the scenario: the same seed plays the same day.")
 }
 
 // Play compares a namespace with a policy to one without.
 func (p *Peak) Play(ctx context.Context, setting *scenario.Setting) (err error) {
-	plan, expected, err := p.plan()
+	if err := p.validate(); err != nil {
+		return err
+	}
+	plan, err := workload.Draw(&p.Options)
 	if err != nil {
 		return err
 	}
@@ -60,7 +53,7 @@ func (p *Peak) Play(ctx context.Context, setting *scenario.Setting) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	s, err := newStage(p, plan, expected, plane, setting)
+	s, err := newStage(p, plan, plane, setting)
 	if err != nil {
 		return err
 	}
@@ -74,24 +67,7 @@ func (p *Peak) Play(ctx context.Context, setting *scenario.Setting) (err error) 
 	return setting.Conclude(ctx, s.result())
 }
 
-// plan is the day, and how long the policy is to believe that a Job runs.
-func (p *Peak) plan() (*plan, time.Duration, error) {
-	if err := p.validate(); err != nil {
-		return nil, 0, err
-	}
-	trace, err := bitbrains.Load()
-	if err != nil {
-		return nil, 0, err
-	}
-	jobs, err := loadJobs(recordedJobs)
-	if err != nil {
-		return nil, 0, err
-	}
-	d, err := newPlan(p, trace, jobs)
-	return d, longest(jobs), err
-}
-
-// mostSpeed is the speed at which the shortest Job still runs for more than a second, in which the API server counts.
+// mostSpeed is the speed at which the shortest Job recorded still runs for more than a second, in which the API server counts.
 const mostSpeed = 1500
 
 func (p *Peak) validate() error {
@@ -107,7 +83,8 @@ func (p *Peak) validate() error {
 		{"batch", float64(p.Batch), 1, 70, "from 1 to 70"},
 		{"due", p.Due.Hours(), 1, 168, "from 1h to 168h"},
 		{"window", p.Window.Hours(), 1, 20, "from 1h to 20h"},
-		{"stagger", p.Stagger.Hours(), 0, 24, "from 0s to 24h"},
+		{"ceiling", float64(p.Ceiling), 1, 100, "from 1 to 100"},
+		{"runs", float64(p.Runs), 0, workload.HistoryDays / 2, fmt.Sprintf("from 0 to %d", workload.HistoryDays/2)},
 	} {
 		if !(c.value >= c.least && c.value <= c.most) {
 			return fmt.Errorf("checking the scenario: --%s must be %s", c.field, c.bounds)

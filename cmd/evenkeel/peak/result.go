@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/report"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/workload"
 )
 
 // Result is what was measured, by contender and in their order.
@@ -18,7 +19,7 @@ type Result struct {
 	Names    []string
 	Verdicts map[string]Verdict
 	Loads    map[string][]Load
-	plan     *plan
+	plan     *workload.Day
 	length   time.Duration
 }
 
@@ -46,7 +47,7 @@ func (r *Result) Picture(w io.Writer, format string) error {
 func (r *Result) plot(name string) (*plot.Plot, error) {
 	v := r.Verdicts[name]
 	p := report.NewPlot(fmt.Sprintf("%s: p99 %.0f %%, %d of %d Jobs done, %d deadlines missed; window %s to %s",
-		name, v.CPUP99, v.Done, v.Jobs, v.Missed, r.plan.at(r.plan.Open), r.plan.at(r.plan.Close)))
+		name, v.CPUP99, v.Done, v.Jobs, v.Missed, r.plan.At(r.plan.Open), r.plan.At(r.plan.Close)))
 	p.Y.Label.Text = "% of CPU"
 	p.X.Label.Text = "hours"
 	all, err := filled(r.line(name), color.RGBA{R: 246, G: 180, B: 90, A: 255})
@@ -96,11 +97,7 @@ func (r *Result) services() plotter.XYs {
 	const step = 5 * time.Minute
 	line := plotter.XYs{{}}
 	for at := time.Duration(0); at < r.length; at += step {
-		var cores float64
-		for _, curve := range r.plan.Services {
-			cores += curve.Mean(at, at+step)
-		}
-		line = append(line, plotter.XY{X: (at + step).Hours(), Y: 100 * cores / r.plan.Capacity})
+		line = append(line, plotter.XY{X: (at + step).Hours(), Y: 100 * r.plan.Asked(at, at+step) / r.plan.Capacity})
 	}
 	return line
 }

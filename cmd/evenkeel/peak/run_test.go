@@ -5,18 +5,22 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
 
+	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/workload"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
-// TestRun plays five hours with a window of two: Jobs of the namespace with a policy wait for its end, and are done then.
+// TestRun plays five hours with a window of two: Jobs of the namespace with a policy wait for its end, and are released then.
 func TestRun(t *testing.T) {
 	p := New()
-	p.Length, p.Speed, p.Services, p.Window, p.Stagger = 5*time.Hour, mostSpeed, 1, 2*time.Hour, 0
-	plan, expected, err := p.plan()
+	p.Length, p.Speed, p.Services, p.Window, p.Due = 5*time.Hour, mostSpeed, 1, 2*time.Hour, 8*time.Hour
+	plan, err := workload.Draw(&p.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +35,7 @@ func TestRun(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	s, err := newStage(p, plan, expected, plane, setting)
+	s, err := newStage(p, plan, plane, setting)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +53,7 @@ func TestRun(t *testing.T) {
 	r := s.result()
 	t.Logf("%s%+v", log.String(), r.Verdicts)
 	free, shaved := r.Verdicts[noPolicy], r.Verdicts[withPolicy]
-	if free.Jobs < 5 || free.Jobs != shaved.Jobs || free.Done == 0 || shaved.Done == 0 || shaved.Hours <= free.Hours {
+	if free.Jobs < 5 || free.Jobs != shaved.Jobs || free.Done == 0 || shaved.Done == 0 || shaved.Done > free.Done {
 		t.Errorf("without: %+v, with: %+v", free, shaved)
 	}
 	// What the control plane does takes its time, which is worth that much of the day.
@@ -79,8 +83,22 @@ func TestRun(t *testing.T) {
 	if suspended == 0 {
 		t.Error("no Job arrived in the window")
 	}
-	events, err := s.client.CoreV1().Events(withPolicy).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=PeakBegun"})
-	if err != nil || len(events.Items) < suspended {
-		t.Errorf("%d events that tell of %d Jobs, %v", len(events.Items), suspended, err)
+	kept, err := s.client.BatchV1().Jobs(withPolicy).Get(t.Context(), plan.Jobs[0].Name+"-0", metav1.GetOptions{})
+	if err != nil || !isDone(kept) || kept.Status.Succeeded != 1 {
+		t.Errorf("a run of an earlier day is %+v, %v", kept.Status, err)
+	}
+	u, err := s.dynamic.Resource(peakPolicies).Namespace(withPolicy).Get(t.Context(), policyName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy v1alpha1.PeakPolicy
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &policy); err != nil || !meta.IsStatusConditionTrue(policy.Status.Conditions, "Ready") {
+		t.Errorf("the policy says %+v, %v", policy.Status.Conditions, err)
+	}
+	for reason, least := range map[string]int{"PeakBegun": suspended, "PeakEnded": 1} {
+		events, err := s.client.CoreV1().Events(withPolicy).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=" + reason})
+		if err != nil || len(events.Items) < least {
+			t.Errorf("%d events %s, where %d Jobs were suspended, %v", len(events.Items), reason, suspended, err)
+		}
 	}
 }

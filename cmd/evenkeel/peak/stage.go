@@ -20,45 +20,49 @@ import (
 	"k8s.io/client-go/kubernetes"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/controller"
 	"github.com/evenkeel/evenkeel/cmd/evenkeel/scenario"
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/workload"
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 	"github.com/evenkeel/evenkeel/internal/replay"
 )
 
-// The contenders, each with a namespace and a node of its name.
 const (
+	// The contenders, each with a namespace and a node of its name.
 	noPolicy   = "no-policy"
 	withPolicy = "policy"
-)
 
-// sampling is the wall time between two samples of what is asked for.
-const sampling = 250 * time.Millisecond
+	// sampling is the wall time between two samples of what is asked for.
+	sampling = 100 * time.Millisecond
+	// admissionFor is for how much wall time the API server is told ahead which Jobs start suspended. It is told each second.
+	admissionFor = 10 * time.Second
+)
 
 // stage is the scenario while it plays.
 type stage struct {
 	*Peak
-	plan     *plan
-	expected time.Duration // run time of a Job, as the policy believes
-	setting  *scenario.Setting
-	plane    *controlplane.ControlPlane
-	client   kubernetes.Interface
-	dynamic  dynamic.Interface
-	dir      string
-	epoch    time.Time
-	replay   *replay.Replayer
-	watch    *watch
+	plan    *workload.Day
+	setting *scenario.Setting
+	plane   *controlplane.ControlPlane
+	client  kubernetes.Interface
+	dynamic dynamic.Interface
+	dir     string
+	epoch   time.Time
+	replay  *replay.Replayer
+	watch   *watch
+	usage   *usage
 
 	released chan time.Time            // wall time at which the day began
 	clock    atomic.Pointer[fastClock] // nil before
 }
 
-func newStage(p *Peak, d *plan, expected time.Duration, plane *controlplane.ControlPlane, setting *scenario.Setting) (*stage, error) {
+func newStage(p *Peak, plan *workload.Day, plane *controlplane.ControlPlane, setting *scenario.Setting) (*stage, error) {
 	s := &stage{
-		Peak: p, plan: d, expected: expected, setting: setting, plane: plane,
-		epoch: epochOf(setting.Clock.Now(), d.Begins), released: make(chan time.Time, 1),
+		Peak: p, plan: plan, setting: setting, plane: plane,
+		epoch: epochOf(setting.Clock.Now(), plan.Begins), released: make(chan time.Time, 1),
 	}
 	var err error
 	if s.client, s.dynamic, err = scenario.Connect(plane); err != nil {
@@ -82,8 +86,8 @@ func (s *stage) close() error {
 // set builds everything, with the day standing still.
 func (s *stage) set(ctx context.Context) error {
 	s.setting.View.Phase(fmt.Sprintf("%s from %s on: %d services and %d Jobs on %.0f cores; Jobs wait from %s to %s; %g times as fast",
-		inHours(s.Length), s.plan.at(0), len(s.plan.Services), len(s.plan.Jobs), s.plan.Capacity,
-		s.plan.at(s.plan.Open), s.plan.at(s.plan.Close), s.Speed))
+		inHours(s.Length), s.plan.At(0), len(s.plan.Services), len(s.plan.Jobs), s.plan.Capacity,
+		s.plan.At(s.plan.Open), s.plan.At(s.plan.Close), s.Speed))
 	if err := scenario.DefineResources(ctx, s.plane.RESTConfig()); err != nil {
 		return err
 	}
@@ -98,10 +102,32 @@ func (s *stage) set(ctx context.Context) error {
 			return fmt.Errorf("deploying for %s: %w", name, err)
 		}
 	}
+	if err := s.recall(ctx); err != nil {
+		return fmt.Errorf("creating the Jobs of earlier days: %w", err)
+	}
 	if err := s.createPolicy(ctx); err != nil {
 		return fmt.Errorf("creating the policy: %w", err)
 	}
+	s.usage = newUsage(s)
 	return s.startReplay(ctx)
+}
+
+// recall has the API know the runs of earlier days.
+func (s *stage) recall(ctx context.Context) error {
+	jobs := s.client.BatchV1().Jobs(withPolicy)
+	errs := make([]error, len(s.plan.Jobs))
+	workqueue.ParallelizeUntil(ctx, 8, len(errs), func(i int) {
+		for run := range s.plan.Jobs[i].Earlier {
+			job := s.earlier(&s.plan.Jobs[i], run)
+			created, err := jobs.Create(ctx, job, metav1.CreateOptions{})
+			if err == nil {
+				created.Status = job.Status
+				_, err = jobs.UpdateStatus(ctx, created, metav1.UpdateOptions{})
+			}
+			errs[i] = errors.Join(errs[i], err)
+		}
+	})
+	return errors.Join(errors.Join(errs...), ctx.Err())
 }
 
 // deploy makes a contender's node and services.
@@ -235,8 +261,10 @@ func (s *stage) shave(ctx context.Context) error {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	defer broadcaster.Shutdown()
 	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: s.client.CoreV1().Events("")})
+	clock := s.clock.Load()
 	c, err := controller.New(controller.Config{
-		Client: s.dynamic, Kinds: []v1alpha1.TargetKind{v1alpha1.Job}, Clock: s.clock.Load(), ServerClock: s.setting.Clock, Admission: true,
+		Client: &dated{s.dynamic, clock}, Kinds: []v1alpha1.TargetKind{v1alpha1.Job}, Usage: s.usage, Clock: clock,
+		Admission: true, AdmissionFor: time.Duration(s.Speed * float64(admissionFor)), ServerClock: s.setting.Clock,
 		Recorder: broadcaster.NewRecorder(runtime.NewScheme(), v1.EventSource{Component: "evenkeel-peakshaver"}),
 	})
 	if err != nil {

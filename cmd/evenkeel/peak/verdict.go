@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/workload"
 )
 
 // Load is what a contender's cluster was asked for in a stretch of the day that ends at a time, in cores.
@@ -26,7 +28,7 @@ type Verdict struct {
 }
 
 // judge takes loads in order of time and when Jobs ended, by name.
-func judge(d *plan, length time.Duration, loads []Load, ended map[string]time.Duration) Verdict {
+func judge(d *workload.Day, length time.Duration, loads []Load, ended map[string]time.Duration) Verdict {
 	v := Verdict{Jobs: len(d.Jobs)}
 	for i := range d.Jobs {
 		job := &d.Jobs[i]
@@ -45,7 +47,7 @@ func judge(d *plan, length time.Duration, loads []Load, ended map[string]time.Du
 }
 
 // judgeLoad weighs each load with the time that it lasted.
-func (v *Verdict) judgeLoad(d *plan, loads []Load) {
+func (v *Verdict) judgeLoad(d *workload.Day, loads []Load) {
 	type stretch struct {
 		percent float64
 		lasted  time.Duration

@@ -12,10 +12,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/evenkeel/evenkeel/cmd/evenkeel/workload"
 )
 
 func TestJudgeJobs(t *testing.T) {
-	d := &plan{Capacity: 10, Jobs: []Job{
+	d := &workload.Day{Capacity: 10, Jobs: []workload.Job{
 		{Name: "early", Arrives: time.Hour, Due: 5 * time.Hour},
 		{Name: "late", Arrives: time.Hour, Due: 5 * time.Hour},
 		{Name: "never", Arrives: time.Hour, Due: 5 * time.Hour},
@@ -36,7 +38,7 @@ func TestJudgeJobs(t *testing.T) {
 func TestJudgeLoad(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
 	for range 200 {
-		d := &plan{Capacity: 50}
+		d := &workload.Day{Capacity: 50}
 		var loads []Load
 		var seconds []float64
 		at := time.Duration(0)
@@ -65,7 +67,7 @@ func TestJudgeLoad(t *testing.T) {
 }
 
 func TestResult(t *testing.T) {
-	_, d := planned(t, nil)
+	_, d := drawn(t, nil)
 	r := &Result{
 		Names:    []string{noPolicy, withPolicy},
 		Verdicts: map[string]Verdict{noPolicy: {CPUP99: 98, CPUMost: 99, Jobs: 9, Done: 9}, withPolicy: {CPUP99: 80.5, CPUMost: 82, Jobs: 9, Done: 8, Missed: 1}},

@@ -82,7 +82,7 @@ func (w *watch) of(name string) ([]Load, map[string]time.Duration) {
 	return append([]Load(nil), w.loads[name]...), maps.Clone(w.ended[name])
 }
 
-// count tells how many Jobs of a contender run, and how many wait for the window to close.
+// count tells how many Jobs of a contender run, and how many wait.
 func (w *watch) count(name string) (running, waiting int) {
 	for _, item := range w.jobs.List() {
 		job, ok := item.(*batchv1.Job)

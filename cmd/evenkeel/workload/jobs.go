@@ -1,10 +1,11 @@
-package peak
+package workload
 
 import (
 	"bytes"
 	_ "embed" // the Jobs
 	"encoding/csv"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -17,13 +18,23 @@ import (
 //go:embed jobs.csv
 var recordedJobs []byte
 
-// Job is a piece of work that can wait.
+// spread is the standard deviation of the logarithm of a Job's run times from day to day.
+const spread = 0.25
+
+// Job is a piece of work that can wait. Its like comes every day.
 type Job struct {
 	Name    string
 	Arrives time.Duration // since the beginning of the day
 	Run     time.Duration
 	Cores   float64
 	Due     time.Duration // since the beginning of the day; may lie after its end
+	Earlier []Run         // the latest first
+}
+
+// Run is one on a day before, that had ended when the day began.
+type Run struct {
+	Began time.Duration // since the beginning of the day: below 0
+	Took  time.Duration
 }
 
 // work is what a Job does, in core-hours.
@@ -33,6 +44,11 @@ func (j *Job) work() float64 { return j.Cores * j.Run.Hours() }
 type recorded struct {
 	at, run time.Duration
 	cores   float64
+}
+
+// vary is how long it runs on some day.
+func (r *recorded) vary(random *rand.Rand) time.Duration {
+	return time.Duration(float64(r.run) * math.Exp(spread*random.NormFloat64()))
 }
 
 func loadJobs(text []byte) ([]recorded, error) {
@@ -55,15 +71,23 @@ func loadJobs(text []byte) ([]recorded, error) {
 	return all, nil
 }
 
-// draw takes Jobs until they have so much work, in core-hours, and returns them in the order in which they arrive on a day
-// that begins at a time after midnight. Each is due a time after it arrives.
-func draw(all []recorded, random *rand.Rand, work float64, begins, due time.Duration) []Job {
+// jobs are drawn until they have so much work, in core-hours, in the order in which they arrive on a day that begins at a time
+// after midnight. How long each runs, today and on earlier days, lies around what was recorded.
+func (o *Options) jobs(all []recorded, random *rand.Rand, work float64, begins time.Duration) []Job {
 	var jobs []Job
+	past := rand.New(rand.NewPCG(o.Seed, 1)) // so that the day is the same, whatever is known of others
 	for len(all) > 0 && work > 0 {
 		r := all[random.IntN(len(all))]
 		arrives := (r.at - begins + 2*day) % day
-		jobs = append(jobs, Job{Arrives: arrives, Run: r.run, Cores: r.cores, Due: arrives + due})
-		work -= jobs[len(jobs)-1].work()
+		j := Job{Arrives: arrives, Run: r.vary(random), Cores: r.cores, Due: arrives + o.Due}
+		for ago := 1; ago <= o.Runs; ago++ {
+			run := Run{Began: arrives - time.Duration(ago)*day, Took: r.vary(past)}
+			if run.Began+run.Took <= 0 {
+				j.Earlier = append(j.Earlier, run)
+			}
+		}
+		jobs = append(jobs, j)
+		work -= j.work()
 	}
 	slices.SortStableFunc(jobs, func(a, b Job) int { return int(a.Arrives - b.Arrives) })
 	for i := range jobs {

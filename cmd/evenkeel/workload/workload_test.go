@@ -1,4 +1,4 @@
-package peak
+package workload
 
 import (
 	"math"
@@ -8,71 +8,55 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/evenkeel/evenkeel/internal/replay/bitbrains"
 )
 
-func traces(t *testing.T) (*bitbrains.Trace, []recorded) {
+func drawn(t *testing.T, change func(*Options)) (*Options, *Day) {
 	t.Helper()
-	trace, err := bitbrains.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	jobs, err := loadJobs(recordedJobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return trace, jobs
-}
-
-func planned(t *testing.T, change func(*Peak)) (*Peak, *plan) {
-	t.Helper()
-	p := New()
+	o := Default()
 	if change != nil {
-		change(p)
+		change(&o)
 	}
-	trace, jobs := traces(t)
-	d, err := newPlan(p, trace, jobs)
+	d, err := Draw(&o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, d
+	return &o, d
 }
 
-// TestPlan: what the flags say is what is played.
-func TestPlan(t *testing.T) {
+// TestDraw: what the flags say is what is played.
+func TestDraw(t *testing.T) {
 	for seed := range uint64(3) {
-		p, d := planned(t, func(p *Peak) { p.Seed = seed })
+		o, d := drawn(t, func(o *Options) { o.Seed = seed })
 		var services, jobs float64
 		for _, s := range d.Services {
-			for ago := 1; ago <= historyDays; ago++ {
+			for ago := 1; ago <= HistoryDays; ago++ {
 				from := -time.Duration(ago) * day
-				services += s.Mean(from, from+day) * hours / historyDays
+				services += s.Mean(from, from+day) * hours / HistoryDays
 			}
 		}
 		last := time.Duration(0)
 		for i := range d.Jobs {
 			j := &d.Jobs[i]
-			if j.Arrives < last || j.Arrives >= p.Length || j.Due != j.Arrives+p.Due || j.Cores <= 0 || j.Run < 30*time.Minute || j.Run > 6*time.Hour {
+			if j.Arrives < last || j.Arrives >= o.Length || j.Due != j.Arrives+o.Due || j.Cores <= 0 || j.Run < 10*time.Minute || j.Run > day {
 				t.Errorf("seed %d: Job %+v after one at %s", seed, j, last)
 			}
 			last = j.Arrives
 			jobs += j.work()
 		}
-		// The last Job drawn may be the largest: 96 core-hours.
+		// The last Job drawn may be a large one, of a hundred core-hours or more.
 		if share := jobs / (jobs + services); math.Abs(share-0.3) > 0.02 {
 			t.Errorf("seed %d: Jobs do %.3f of all work, want 0.3", seed, share)
 		}
-		if d.Open != time.Hour || d.Close-d.Open != p.Window || d.Begins < 0 || d.Begins >= day || d.Begins%time.Hour != 0 {
+		if d.Open != time.Hour || d.Close-d.Open != o.Window || d.Begins < 0 || d.Begins >= day || d.Begins%time.Hour != 0 {
 			t.Errorf("seed %d: a window from %s to %s of a day that begins at %s", seed, d.Open, d.Close, d.Begins)
 		}
 		most := 0.0
 		for hour := range hours {
 			var load float64
 			for _, s := range d.Services {
-				for ago := 1; ago <= historyDays; ago++ {
+				for ago := 1; ago <= HistoryDays; ago++ {
 					from := time.Duration(hour)*time.Hour - time.Duration(ago)*day
-					load += s.Mean(from, from+time.Hour) / historyDays
+					load += s.Mean(from, from+time.Hour) / HistoryDays
 				}
 			}
 			most = max(most, load)
@@ -83,27 +67,27 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanIsDrawnBySeed: the same seed plays the same, another something else.
-func TestPlanIsDrawnBySeed(t *testing.T) {
-	_, a := planned(t, nil)
-	_, b := planned(t, nil)
+// TestDrawBySeed: the same seed plays the same, another something else.
+func TestDrawBySeed(t *testing.T) {
+	_, a := drawn(t, nil)
+	_, b := drawn(t, nil)
 	if diff := cmp.Diff(a.Jobs, b.Jobs); diff != "" {
 		t.Error(diff)
 	}
-	_, c := planned(t, func(p *Peak) { p.Seed = 2 })
+	_, c := drawn(t, func(o *Options) { o.Seed = 2 })
 	if cmp.Equal(a.Jobs, c.Jobs) {
 		t.Error("another seed plays the same Jobs")
 	}
-	_, short := planned(t, func(p *Peak) { p.Length = 3 * time.Hour })
+	_, short := drawn(t, func(o *Options) { o.Length = 3 * time.Hour })
 	if n := len(short.Jobs); n == 0 || !cmp.Equal(a.Jobs[:n], short.Jobs) {
 		t.Errorf("the first hours of a day are not the day's: %d Jobs", n)
 	}
 }
 
-// TestPlanWithoutHindsight: what is known of the day that is played changes neither the window nor the cluster's size.
-func TestPlanWithoutHindsight(t *testing.T) {
-	_, a := planned(t, nil)
-	_, b := planned(t, func(p *Peak) { p.Due, p.Stagger, p.Length = time.Hour, 0, 2*time.Hour })
+// TestDrawWithoutHindsight: what is known of the day that is played changes neither the window nor the cluster's size.
+func TestDrawWithoutHindsight(t *testing.T) {
+	_, a := drawn(t, nil)
+	_, b := drawn(t, func(o *Options) { o.Due, o.Length, o.Runs = time.Hour, 2*time.Hour, 0 })
 	if a.Capacity != b.Capacity || a.Begins != b.Begins || a.Open != b.Open || a.Close != b.Close {
 		t.Errorf("%v is not %v", a, b)
 	}
@@ -149,8 +133,41 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+// TestEarlier: on the days before a Job came at the same time, and ran as long as it does but for what days differ. What
+// had not ended when the day began is not known.
+func TestEarlier(t *testing.T) {
+	_, d := drawn(t, func(o *Options) { o.Runs = 7 })
+	var n, sum, squares float64
+	for i := range d.Jobs {
+		j := &d.Jobs[i]
+		if len(j.Earlier) != 7 && len(j.Earlier) != 6 {
+			t.Errorf("%d runs of %s are known", len(j.Earlier), j.Name)
+		}
+		for k, run := range j.Earlier {
+			began := j.Arrives - time.Duration(k+1+7-len(j.Earlier))*day
+			if run.Began != began || run.Began+run.Took > 0 || run.Took == j.Run {
+				t.Errorf("%+v has run %+v", j, run)
+			}
+			ratio := math.Log(float64(run.Took) / float64(j.Run))
+			n, sum, squares = n+1, sum+ratio, squares+ratio*ratio
+		}
+	}
+	if mean, deviation := sum/n, math.Sqrt(squares/n); math.Abs(mean) > 0.1 || math.Abs(deviation-spread*math.Sqrt2) > 0.05 {
+		t.Errorf("two runs differ by a factor of exp(%.3f), with a deviation of %.3f", mean, deviation)
+	}
+	_, d = drawn(t, func(o *Options) { o.Runs = 0 })
+	for i := range d.Jobs {
+		if len(d.Jobs[i].Earlier) > 0 {
+			t.Errorf("%+v has run before", d.Jobs[i])
+		}
+	}
+}
+
 func TestLoadJobs(t *testing.T) {
-	_, jobs := traces(t)
+	jobs, err := loadJobs(recordedJobs)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(jobs) < 400 || longest(jobs) > 6*time.Hour || longest(jobs) < 5*time.Hour {
 		t.Errorf("%d Jobs, the longest of %s", len(jobs), longest(jobs))
 	}
@@ -161,29 +178,6 @@ func TestLoadJobs(t *testing.T) {
 	} {
 		if _, err := loadJobs([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want it to say %q", text, err, want)
-		}
-	}
-}
-
-func TestValidate(t *testing.T) {
-	for want, change := range map[string]func(*Peak){
-		"--length":              func(p *Peak) { p.Length = 49 * time.Hour },
-		"--speed":               func(p *Peak) { p.Speed = 0 },
-		"--services":            func(p *Peak) { p.Services = 0 },
-		"--service-peak":        func(p *Peak) { p.ServicePeak = 101 },
-		"--batch":               func(p *Peak) { p.Batch = 100 },
-		"--due":                 func(p *Peak) { p.Due = 0 },
-		"--window":              func(p *Peak) { p.Window = 90 * time.Minute },
-		"--window must be from": func(p *Peak) { p.Window = 0 },
-		"--stagger":             func(p *Peak) { p.Stagger = -1 },
-	} {
-		p := New()
-		if err := p.validate(); err != nil {
-			t.Fatal(err)
-		}
-		change(p)
-		if err := p.validate(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want it to name %s", err, want)
 		}
 	}
 }

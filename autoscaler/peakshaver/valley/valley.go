@@ -115,12 +115,15 @@ func blind(q *Question) Answer {
 	for _, j := range inOrder(q.Jobs) {
 		turn := j.turn(q.Known)
 		switch {
+		case j.Created.After(q.Now): // it is to come
+			answer.Next = sooner(answer.Next, q.Now, j.Created)
 		case !j.Latest.IsZero() && !q.Now.Before(j.Latest):
 			answer.Release = append(answer.Release, Release{Name: j.Name, Reason: Deadline})
 		case !q.Now.Before(turn):
 			answer.Release = append(answer.Release, Release{Name: j.Name, Reason: NoUsage})
+		default:
+			answer.Next = sooner(sooner(answer.Next, q.Now, j.Latest), q.Now, turn)
 		}
-		answer.Next = sooner(sooner(answer.Next, q.Now, j.Latest), q.Now, turn)
 	}
 	return answer
 }

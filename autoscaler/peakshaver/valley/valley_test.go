@@ -416,7 +416,8 @@ func TestNoStampede(t *testing.T) {
 	}
 }
 
-// FuzzFill: each answer releases some of the Jobs, each once and none that is to come, in whatever order they are named.
+// FuzzFill: each answer releases some of the Jobs, each once and none that is to come, in whatever order they are named,
+// whether the load is known or not.
 func FuzzFill(f *testing.F) {
 	for seed := range uint64(50) {
 		f.Add(seed)
@@ -424,6 +425,14 @@ func FuzzFill(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		q := draw(random, 40)
+		for i := range q.Jobs {
+			if random.IntN(5) == 0 {
+				q.Jobs[i].Created = midnight.Add(time.Duration(1 + random.Int64N(int64(12*time.Hour))))
+			}
+		}
+		if random.IntN(4) == 0 {
+			q.Load = Load{}
+		}
 		got := Fill(&q)
 		load := slices.Clone(q.Load.CPU)
 		random.Shuffle(len(q.Jobs), func(i, j int) { q.Jobs[i], q.Jobs[j] = q.Jobs[j], q.Jobs[i] })
@@ -442,7 +451,10 @@ func FuzzFill(f *testing.F) {
 		}
 		for i := range q.Jobs {
 			j := &q.Jobs[i]
-			if due := !j.Latest.IsZero() && !j.Latest.After(q.Now); due && !seen[j.Name] {
+			switch due := !j.Latest.IsZero() && !j.Latest.After(q.Now); {
+			case j.Created.After(q.Now) && seen[j.Name]:
+				t.Errorf("%s is to come and is released", j.Name)
+			case !j.Created.After(q.Now) && due && !seen[j.Name]:
 				t.Errorf("%s is due and waits", j.Name)
 			}
 		}

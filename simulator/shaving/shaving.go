@@ -118,7 +118,7 @@ func (p *play) ask(now time.Time) {
 	if len(waiting) == 0 {
 		return
 	}
-	question.Load = p.ahead(now, runTimes)
+	question.Load = p.ahead(moment, now, runTimes)
 	for _, release := range valley.Fill(&question).Release {
 		p.release(waiting[release.Name], moment, now, release.Reason)
 	}
@@ -149,7 +149,7 @@ func (p *play) learn(now time.Time) history.Runs {
 }
 
 // ahead is the load as it is forecast: of everything else by earlier days, and of what runs by how long it usually does.
-func (p *play) ahead(now time.Time, runTimes history.Runs) valley.Load {
+func (p *play) ahead(moment *policy.Moment, now time.Time, runTimes history.Runs) valley.Load {
 	var load valley.Load
 	if p.Exact {
 		load = p.base(now, now.Add(p.Horizon))
@@ -164,7 +164,8 @@ func (p *play) ahead(now time.Time, runTimes history.Runs) valley.Load {
 			continue
 		}
 		if !p.Exact {
-			end = runTimes[r.Family].End(r.start, now)
+			r.object.Job.RunTime = p.forecast(r.Work, runTimes)
+			end = moment.RunTime(r.object).End(r.start, now)
 		}
 		load.Add(r.CPU, now, end)
 	}

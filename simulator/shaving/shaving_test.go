@@ -78,6 +78,17 @@ func TestPlay(t *testing.T) {
 	}
 }
 
+// TestUnknownRun: one that runs, and of which nobody knows for how long, ends when the policy says.
+func TestUnknownRun(t *testing.T) {
+	w := Work{Name: "a", Family: "a", Created: at(9), CPU: 3000, Took: 2 * time.Hour}
+	p := &play{Options: &Options{Base: week(), Policies: policies(t, byDay), Horizon: 4 * time.Hour}}
+	now := at(18)
+	p.runs = []*run{{Work: &w, object: w.object(), start: now}}
+	if got := p.ahead(policy.At(now, p.Policies), now, history.Runs{}); !slices.Equal(got.CPU, []int64{4000, 1000, 1000, 1000}) {
+		t.Errorf("ahead is %v", got.CPU)
+	}
+}
+
 func TestPeak(t *testing.T) {
 	load := make([]int64, 200)
 	for i := range load {

@@ -16,10 +16,11 @@ import (
 	"github.com/evenkeel/evenkeel/internal/controlplane"
 )
 
-// TestRun plays five hours with a window of two: Jobs of the namespace with a policy wait for its end, and are released then.
+// TestRun plays seven hours with a window of two: Jobs of the namespace with a policy wait for its end, and are released after
+// it, when their deadlines are near at the latest.
 func TestRun(t *testing.T) {
 	p := New()
-	p.Length, p.Speed, p.Services, p.Window, p.Due = 5*time.Hour, mostSpeed, 1, 2*time.Hour, 8*time.Hour
+	p.Length, p.Speed, p.Services, p.Window, p.Due = 7*time.Hour, mostSpeed, 1, 2*time.Hour, 6*time.Hour
 	plan, err := workload.Draw(&p.Options)
 	if err != nil {
 		t.Fatal(err)

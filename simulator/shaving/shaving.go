@@ -175,7 +175,7 @@ func (p *play) ahead(moment *policy.Moment, now time.Time, runTimes history.Runs
 // forecast of the run time of a piece of work.
 func (p *play) forecast(w *Work, runTimes history.Runs) history.RunTime {
 	if p.Exact {
-		return history.RunTime{Mean: w.Took, Likely: w.Took, Surely: w.Took}
+		return history.Exactly(w.Took)
 	}
 	return runTimes[w.Family]
 }

@@ -14,6 +14,9 @@ const (
 	kept = 50
 	// likely and surely are what 1 in 20 and 1 in 100 values of the standard normal distribution exceed.
 	likely, surely = 1.6448536269514722, 2.3263478740408408
+	// Longest is what a run is taken for that is said to be longer, so that times can be reckoned with: some say that theirs
+	// may last for ever, in seconds.
+	Longest = 10 * 365 * 24 * time.Hour
 	// most is how many times as long as the longest run one is taken to run at most.
 	most = 4
 )
@@ -36,6 +39,12 @@ type RunTime struct {
 	Likely, Surely time.Duration
 	// Runs that this is known from.
 	Runs int
+}
+
+// Exactly is the run time of which somebody says how long it is.
+func Exactly(took time.Duration) RunTime {
+	took = min(took, Longest)
+	return RunTime{Mean: took, Likely: took, Surely: took}
 }
 
 // Runs are those that are known, by family. They do not depend on the order in which they were added.
@@ -69,10 +78,14 @@ type sample struct {
 	took, longest  time.Duration // took: on average
 }
 
-// newSample of a family has its latest 50 runs.
-func newSample(family string, runs []Run) *sample {
+// Latest are the runs of a family that count, of all of them: the last 50. It sorts them.
+func Latest(runs []Run) []Run {
 	slices.SortFunc(runs, func(a, b Run) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.Name, b.Name)) })
-	runs = runs[:min(kept, len(runs))]
+	return runs[:min(kept, len(runs))]
+}
+
+func newSample(family string, runs []Run) *sample {
+	runs = Latest(runs)
 	s := &sample{family: family, n: float64(len(runs))}
 	for _, r := range runs {
 		s.took += r.Took

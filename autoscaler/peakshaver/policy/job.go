@@ -4,15 +4,12 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/api/v1alpha1"
+	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/history"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/schedule"
 	"github.com/evenkeel/evenkeel/autoscaler/peakshaver/valley"
 )
 
-const (
-	defaultMargin = 20 // per cent
-	// longestRun is what a run is taken for that is said to be longer, so that times can be reckoned with.
-	longestRun = 10 * 365 * 24 * time.Hour
-)
+const defaultMargin = 20 // per cent
 
 // deadline of a Job by the policy; zero where it has none.
 func (p *Policy) deadline(job *Job) time.Time {
@@ -45,7 +42,7 @@ func (p *Policy) lead(mean, most time.Duration) time.Duration {
 	if mean <= 0 {
 		mean = p.spec.Deadline.ExpectedRunTime.Duration
 	}
-	mean, most = min(mean, longestRun), min(most, longestRun)
+	mean, most = min(mean, history.Longest), min(most, history.Longest)
 	margin := int32(defaultMargin)
 	if p.spec.Deadline.Margin != nil {
 		margin = *p.spec.Deadline.Margin

@@ -46,17 +46,16 @@ func (m *Moment) Waiting(o *Object, capacity int64) (job valley.Job, ok bool) {
 
 // RunTime of a Job: what is forecast, else the longest that policies with a ceiling expect; zero where nobody says.
 func (m *Moment) RunTime(o *Object) history.RunTime {
-	f := o.Job.RunTime
-	if f != (history.RunTime{}) {
-		return f
+	if o.Job.RunTime != (history.RunTime{}) {
+		return o.Job.RunTime
 	}
+	expected := time.Duration(0)
 	for _, p := range m.policies {
 		if p.spec.Deadline != nil && p.defers(o) {
-			f.Mean = max(f.Mean, min(p.spec.Deadline.ExpectedRunTime.Duration, longestRun))
+			expected = max(expected, p.spec.Deadline.ExpectedRunTime.Duration)
 		}
 	}
-	f.Likely, f.Surely = f.Mean, f.Mean
-	return f
+	return history.Exactly(expected)
 }
 
 // Deadline of a Job: the earliest of the policies that select it; zero without one.

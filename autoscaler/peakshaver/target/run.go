@@ -55,9 +55,6 @@ func Runs(jobs cache.Store) history.Runs {
 	return history.Of(runs)
 }
 
-// longestRun is what a run is taken for that may be longer: some say that it may last for ever, in seconds.
-const longestRun = 10 * 365 * 24 * time.Hour
-
 // RunTime of a Job: as runs like it were, else as its annotation says, else as long as it may. Zero: not known.
 func RunTime(u *unstructured.Unstructured, runs history.Runs) history.RunTime {
 	if f, ok := runs[Family(u)]; ok {
@@ -66,10 +63,9 @@ func RunTime(u *unstructured.Unstructured, runs history.Runs) history.RunTime {
 	took, err := time.ParseDuration(u.GetAnnotations()[v1alpha1.AnnotationRunTime])
 	if err != nil || took <= 0 {
 		seconds, _, _ := unstructured.NestedInt64(u.Object, "spec", "activeDeadlineSeconds")
-		took = time.Duration(min(seconds, int64(longestRun/time.Second))) * time.Second
+		took = time.Duration(min(seconds, int64(history.Longest/time.Second))) * time.Second
 	}
-	took = min(took, longestRun)
-	return history.RunTime{Mean: took, Likely: took, Surely: took}
+	return history.Exactly(took)
 }
 
 // Request is the CPU that a Job's pods request together, in millicores: of each the sum of its containers, or its largest

@@ -38,6 +38,16 @@ type job struct {
 
 	u     *unstructured.Unstructured
 	state *ledger.State
+	// run is that of one that succeeded, which ended tells.
+	run    history.Run
+	ended  bool
+	family string
+}
+
+func newJob(o *policy.Object, u *unstructured.Unstructured, state *ledger.State) job {
+	j := job{Object: o, u: u, state: state, family: target.Family(u)}
+	j.run, j.ended = target.Run(u)
+	return j
 }
 
 // Of a cluster that has Jobs.
@@ -53,7 +63,7 @@ func Of(cluster *target.Cluster, moment *policy.Moment, now time.Time) *Backlog 
 			continue // reconciliation tells
 		}
 		if o := cluster.Object(v1alpha1.Job, u, state); moment.Defers(o) {
-			b.jobs = append(b.jobs, job{o, u, state})
+			b.jobs = append(b.jobs, newJob(o, u, state))
 		}
 	}
 	return b
@@ -95,7 +105,7 @@ func (b *Backlog) Waiting(measured meter.Uses, capacity int64) (waiting []valley
 
 // know how long a Job will run, and what it will use.
 func (b *Backlog) know(j *job) {
-	j.Job.RunTime, j.Job.CPU = target.RunTime(j.u, b.Runs), b.uses.cpu(j.u)
+	j.Job.RunTime, j.Job.CPU = target.RunTime(j.u, b.Runs), b.uses.cpu(j)
 }
 
 // Ahead is what Jobs that do not wait use, used and will use, beside what the load of earlier days has of it, and the Jobs
@@ -104,7 +114,7 @@ func (b *Backlog) Ahead(past history.Series, horizon time.Duration) (expected []
 	for i := range b.jobs {
 		j := &b.jobs[i]
 		c, t := b.ofCron(j)
-		if _, ended := target.Run(j.u); c != nil && (ended && b.daily(c, t) || !ended && b.usual(c, t, &past)) {
+		if c != nil && (j.ended && b.daily(c, t) || !j.ended && b.usual(c, t, &past)) {
 			continue
 		}
 		j.Job.RunTime = b.moment.RunTime(j.Object)

@@ -105,7 +105,7 @@ func made(cluster *target.Cluster, u *unstructured.Unstructured) (job, error) {
 	if err != nil {
 		return job{}, fmt.Errorf("reading the jobTemplate of %s: %w", target.NameOf(u), err)
 	}
-	return job{cluster.Object(v1alpha1.Job, of, state), of, state}, nil
+	return newJob(cluster.Object(v1alpha1.Job, of, state), of, state), nil
 }
 
 // at is a Job that is created at a time, named as the CronJob controller does: by the minute.

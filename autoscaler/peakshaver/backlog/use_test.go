@@ -39,7 +39,7 @@ func jobOf(t *testing.T, text string, known policy.Job) job {
 	u.SetNamespace("shop")
 	state := &ledger.State{}
 	state.Current.Suspend, _, _ = unstructured.NestedBool(u.Object, "spec", "suspend")
-	return job{&policy.Object{Namespace: "shop", Name: u.GetName(), Job: &known}, u, state}
+	return newJob(&policy.Object{Namespace: "shop", Name: u.GetName(), Job: &known}, u, state)
 }
 
 const (
@@ -106,7 +106,8 @@ func TestUsesCPU(t *testing.T) {
 		for _, text := range test.jobs {
 			jobs = append(jobs, jobOf(t, text, policy.Job{}))
 		}
-		if got := usesOf(jobs, test.measured).cpu(jobOf(t, test.job, policy.Job{}).u); got != test.want {
+		of := jobOf(t, test.job, policy.Job{})
+		if got := usesOf(jobs, test.measured).cpu(&of); got != test.want {
 			t.Errorf("%s: %d millicores, want %d", name, got, test.want)
 		}
 	}
@@ -124,7 +125,8 @@ func TestUsesLatest(t *testing.T) {
 		measured["shop/"+name] = meter.Use{CPU: int64(100 * i)}
 	}
 	rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
-	if got, want := usesOf(jobs, measured).cpu(jobOf(t, "metadata: {generateName: a-}", policy.Job{}).u), int64(100*(10+59)/2); got != want {
+	of := jobOf(t, "metadata: {generateName: a-}", policy.Job{})
+	if got, want := usesOf(jobs, measured).cpu(&of), int64(100*(10+59)/2); got != want {
 		t.Errorf("%d millicores, want %d", got, want)
 	}
 }
